@@ -1,0 +1,89 @@
+internal import CLinux
+internal import Glibc
+
+/// An open file descriptor; closed once, when its owner lets it go.
+public struct Descriptor: ~Copyable {
+    let raw: Int32
+
+    init(owning raw: Int32) { self.raw = raw }
+
+    deinit { _ = Glibc.close(raw) }
+
+    /// The number, for messages and `/proc/self/fd`.
+    public var number: Int32 { raw }
+
+    /// Reads up to `count` bytes; nil at the end of the stream, empty when there is nothing yet.
+    ///
+    /// The corresponding system call is `read`.
+    public borrowing func read(upTo count: Int) throws(SystemError) -> [UInt8]? {
+        let raw = raw
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+            do throws(SystemError) {
+                used = try retrying("read") { Glibc.read(raw, buffer.baseAddress, count) }
+            } catch { failure = error }
+        }
+        guard let failure else { return bytes.isEmpty ? nil : bytes }
+        guard failure.code == .wouldBlock else { throw failure }
+        return []
+    }
+
+    /// Writes as much as is taken; the number of bytes, 0 when the other side is not ready.
+    ///
+    /// The corresponding system call is `write`.
+    public borrowing func write(some bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
+        let raw = raw
+        do throws(SystemError) {
+            return try retrying("write") {
+                bytes.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
+            }
+        } catch {
+            guard error.code == .wouldBlock else { throw error }
+            return 0
+        }
+    }
+
+    /// Lets reads and writes return at once when there is nothing to do.
+    public borrowing func makeNonBlocking() throws(SystemError) {
+        let raw = raw
+        let flags = try retrying("fcntl") { fcntl(raw, F_GETFL) }
+        try set(F_SETFL, flags | O_NONBLOCK)
+    }
+
+    fileprivate borrowing func set(_ command: Int32, _ value: Int32) throws(SystemError) {
+        let raw = raw
+        try retrying("fcntl") { fcntl(raw, command, value) }
+    }
+
+    /// An anonymous file in memory that holds `bytes`, read from its start.
+    ///
+    /// The corresponding system call is `memfd_create`.
+    public static func inMemory(_ bytes: [UInt8]) throws(SystemError) -> Descriptor {
+        let descriptor = Descriptor(
+            owning: try retrying("memfd_create") { clinux_memfd_create("gpuspool") })
+        var rest = bytes[...]
+        while !rest.isEmpty { rest = rest.dropFirst(try descriptor.write(some: rest)) }
+        let raw = descriptor.raw
+        try retrying("lseek") { lseek(raw, 0, SEEK_SET) }
+        return descriptor
+    }
+}
+
+/// Both ends of a pipe, to be taken out one by one; what stays is closed with it.
+public struct Pipe: ~Copyable {
+    /// Where to read.
+    public var reading: Descriptor?
+    /// Where to write.
+    public var writing: Descriptor?
+
+    /// A new pipe; neither end is inherited by a child. The corresponding system call is `pipe`.
+    public init() throws(SystemError) {
+        var ends: [Int32] = [-1, -1]
+        try retrying("pipe") { Glibc.pipe(&ends) }
+        let (read, write) = (ends[0], ends[1])
+        reading = Descriptor(owning: read)
+        writing = Descriptor(owning: write)
+        try retrying("fcntl") { fcntl(read, F_SETFD, FD_CLOEXEC) }
+        try retrying("fcntl") { fcntl(write, F_SETFD, FD_CLOEXEC) }
+    }
+}

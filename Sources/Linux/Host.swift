@@ -1,0 +1,90 @@
+internal import CLinux
+internal import Glibc
+
+/// This process and the machine it runs on.
+public enum Host {
+    /// The command's words as bytes, the program's name first.
+    ///
+    /// (`CommandLine.arguments` replaces what is not UTF-8.)
+    public static var arguments: [Path] {
+        (0..<Int(CommandLine.argc)).compactMap { index in
+            CommandLine.unsafeArgv[index].map { Path(UnsafeBufferPointer(cString: $0)) }
+        }
+    }
+
+    /// The environment, as bytes.
+    public static var environment: [(key: Path, value: Path)] {
+        var result: [(key: Path, value: Path)] = []
+        var entry = environ
+        while let text = entry.pointee {
+            let bytes = Array(UnsafeBufferPointer(cString: text))
+            if let equals = bytes.firstIndex(of: UInt8(ascii: "=")) {
+                result.append((Path(bytes[..<equals]), Path(bytes[(equals + 1)...])))
+            }
+            entry = entry.advanced(by: 1)
+        }
+        return result
+    }
+
+    /// The value of an environment variable.
+    public static func variable(_ name: Path) -> Path? {
+        environment.first { $0.key == name }?.value
+    }
+
+    /// This process.
+    public static var pid: Int32 { getpid() }
+
+    /// The user this process acts for.
+    public static var user: UInt32 { geteuid() }
+
+    /// The machine's name. The corresponding call is `gethostname`.
+    public static var name: String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            guard let start = buffer.baseAddress, gethostname(start, 255) == 0 else { return "?" }
+            buffer[255] = 0
+            return String(cString: start)
+        }
+    }
+
+    /// Bytes nobody can guess. The corresponding system call is `getrandom`.
+    public static func random(_ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+            used = max(0, getrandom(buffer.baseAddress, count, 0))
+            precondition(used == count, "getrandom gave too little")
+        }
+    }
+
+    /// The path without links and dots. The corresponding call is `realpath`.
+    public static func resolve(_ path: Path) throws(SystemError) -> Path {
+        guard let resolved = path.withCString({ realpath($0, nil) }) else {
+            throw SystemError("realpath", [path])
+        }
+        defer { free(resolved) }
+        return Path(UnsafeBufferPointer(cString: resolved))
+    }
+
+    /// Where a program is found along `$PATH`; a path with a slash is itself.
+    public static func find(program: Path) -> [Path] {
+        guard !program.bytes.contains(UInt8(ascii: "/")) else { return [program] }
+        let search = variable("PATH")?.bytes ?? Array("/usr/local/bin:/usr/bin:/bin".utf8)
+        return search.split(separator: UInt8(ascii: ":")).map { Path($0) / program }.filter {
+            $0.withCString { access($0, X_OK) } == 0
+        }
+    }
+
+    /// What stands for a user's name; the number when the name is not known.
+    public static func name(ofUser id: UInt32) -> String {
+        guard let entry = getpwuid(id) else { return String(id) }
+        return String(cString: entry.pointee.pw_name)
+    }
+
+    /// Ends the process at once with this status.
+    public static func exit(_ status: Int32) -> Never { Glibc.exit(status) }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    fileprivate init(cString: UnsafePointer<CChar>) {
+        let start = UnsafeRawPointer(cString).assumingMemoryBound(to: UInt8.self)
+        self.init(start: start, count: Int(strlen(cString)))
+    }
+}

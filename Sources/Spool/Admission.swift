@@ -1,0 +1,172 @@
+// The watcher's decisions: which drop gets which name, who gets a slot, who is refused.
+//
+// R5: a slot is reserved with the verdict, before staging is entered. R13: a finished job gives
+// its name to a newcomer of its own station before `staging/ID` is made; a crash between the two
+// leaves the older job under its new name, which its view tells.
+
+internal import Linux
+internal import SpoolFormat
+
+extension Watcher {
+    /// Takes what is ready, in order of arrival; returns the drops that left `incoming/`.
+    func admit(_ candidates: [Candidate]) -> Set<DropKey> {
+        var drops: [Drop] = []
+        var keys: [DropKey] = []
+        let inOrder = candidates.sorted {
+            ($0.arrived, Path($0.key.stem)) < ($1.arrived, Path($1.key.stem))
+        }
+        for candidate in inOrder {
+            receive(candidate)
+            if let wait = postponed[candidate.key], wait.until > .now { continue }
+            do throws(SystemError) {
+                guard let drop = try decide(candidate) else { continue }
+                drops.append(drop)
+                keys.append(candidate.key)
+            } catch { postpone(candidate.key, error) }
+        }
+        guard !drops.isEmpty else { return [] }
+        var taken: Set<DropKey> = []
+        for ((key, drop), outcome) in zip(zip(keys, drops), staging.take(drops)) {
+            if case .left(let error) = outcome {
+                postpone(key, error)
+                table.withdraw(drop.id)
+            } else {
+                taken.insert(key)
+                receiving[key] = nil
+                postponed[key] = nil
+                settle(drop.id, outcome)
+            }
+        }
+        return taken
+    }
+
+    /// Gives a drop its ID at the first sight of its first file.
+    private func receive(_ candidate: Candidate) {
+        guard receiving[candidate.key] == nil else { return }
+        let id: JobID
+        do throws(NameProblem) {
+            id = try JobID(stem: candidate.key.stem, station: candidate.station)
+        } catch {
+            id = JobID(unnamed: Host.random(4))
+        }
+        receiving[candidate.key] = Reception(
+            id: free(id, for: candidate), firstSeen: candidate.firstSeen)
+    }
+
+    /// The ID itself, unless a live job has it, another station's job, or another arriving drop.
+    private func free(_ id: JobID, for candidate: Candidate) -> JobID {
+        func isTaken(_ id: JobID) -> Bool {
+            if receiving.contains(where: { $0.value.id == id && $0.key != candidate.key }) {
+                return true
+            }
+            guard let job = table.jobs[id] else { return false }
+            return job.isLive || job.record?.view.station != candidate.station?.description
+        }
+        guard isTaken(id) else { return id }
+        var number = 2
+        while isTaken(id.variant(number)) || table.contains(id.variant(number)) { number += 1 }
+        return id.variant(number)
+    }
+
+    /// The drop to be taken now, with its slot reserved; nil when it waits.
+    private func decide(_ candidate: Candidate) throws(SystemError) -> Drop? {
+        var refusal: Refusal?
+        switch candidate.judgement {
+        case .wait: return nil
+        case .refuse(let reason): refusal = reason
+        case .admit: refusal = capacity()
+        }
+        if refusal?.code == .queueFull, spool.settings.overflow == .hold { return nil }
+        do throws(NameProblem) {
+            _ = try JobID(stem: candidate.key.stem, station: candidate.station)
+        } catch {
+            let name = Path(candidate.key.stem)
+            refusal = Refusal(.invalidName, "The name '\(name)' \(error).")
+        }
+        guard let reception = receiving[candidate.key] else { return nil }
+        // Chosen again: a live job may have taken the name meanwhile.
+        let id = free(reception.id, for: candidate)
+        receiving[candidate.key]?.id = id
+        guard try giveWay(id) else {
+            postponed[candidate.key] = (.now + .milliseconds(50), "")
+            return nil
+        }
+        if refusal == nil { table.reserve(id) } else { table.stage(id) }
+        return Drop(
+            id: id, station: candidate.station, droppedAs: Path(candidate.key.stem),
+            createdAt: reception.firstSeen, folder: candidate.folder, members: candidate.members,
+            refusal: refusal)
+    }
+
+    /// Why nobody can come in now; nil when there is a free slot.
+    func capacity() -> Refusal? {
+        let settings = spool.settings
+        let queued = table.live.count - table.runningCount
+        if table.live.count >= settings.maxInflightJobs {
+            return .queueFull(maximum: settings.maxInflightJobs)
+        }
+        if let limit = settings.maxPendingJobs, queued >= limit {
+            return .queueFull(maximum: limit)
+        }
+        if settings.requireModel == true, !crew.isReady {
+            return Refusal(
+                .noModelLoaded,
+                "No model loaded. Please call /api/v1/load-model first to load a model.")
+        }
+        let available = try? FileSystem(of: spool.root).available
+        if let available, available < UInt64(settings.minFreeBytes) {
+            return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
+        }
+        return nil
+    }
+
+    /// R13: moves a finished job of this name out of the way; false when somebody holds it.
+    private func giveWay(_ id: JobID) throws(SystemError) -> Bool {
+        guard let job = table.jobs[id], case .finished(let state) = job.place else { return true }
+        switch try spool.lease(.bundle(state, id)) {
+        case .gone:
+            table.left(id, state)
+            return true
+        case .busy: return false
+        case .held(let lease):
+            var number = 1
+            while table.contains(id.variant(number)) { number += 1 }
+            let older = id.variant(number)
+            try spool.root.rename(.bundle(state, id), to: .bundle(state, older))
+            try spool.flush(directory: Path(state))
+            table.left(id, state)
+            table.finished(older, state, job.record)
+            spool.log.write("Job \(id.short) gives its name to a newcomer: now \(older)", job: older)
+            return try spool.holds(lease, of: .bundle(state, older))
+        }
+    }
+
+    /// Nothing was taken: the drop stands where it stood, and its sender is told why.
+    private func postpone(_ key: DropKey, _ error: SystemError) {
+        let remedy = error.remedy.map { " \($0)" } ?? ""
+        let text = "The service cannot take this drop: \(error).\(remedy)"
+        if postponed[key]?.error != text {
+            spool.log.write(error, while: "Taking '\(Path(key.stem))'")
+        }
+        postponed[key] = (.now + .seconds(5), text)
+    }
+
+    /// Takes note of what became of a drop that was taken.
+    func settle(_ id: JobID, _ outcome: Staging.Outcome) {
+        switch outcome {
+        case .admitted(let record):
+            table.queued(id, stamp: record.stamp, record)
+            spool.log.write(
+                "Job \(id.short) submitted - Queue size: \(table.live.count)", job: id)
+        case .refused(let record):
+            table.finished(id, .rejected, record)
+            let reason = record.view.reason?.refusal
+            spool.log.write(
+                "Job \(id.short) rejected - \(reason?.code.rawValue ?? ""): "
+                    + (reason?.detail ?? ""), job: id)
+        case .left(let error), .stuck(let error):
+            spool.log.write(error, while: "Taking job \(id.short)", job: id)
+            nextRecovery = .now + .seconds(5)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// One file in a drop box, from its first sight to the moment it may be taken: the readiness ladder
+// of DESIGN §5, best evidence first.
+//
+// What a file tells about itself (its mtime, its size) proves nothing: senders set both. What
+// counts is how it came (renamed into place), whether somebody has it open for writing (the
+// kernel's read lease), and for how long nothing about it changed on our own clock.
+
+internal import Linux
+internal import SpoolFormat
+
+/// A file that arrives.
+final class Arrival {
+    let name: Path
+    let firstSeen: Timestamp
+    private(set) var status: FileStatus
+    /// On our own clock.
+    private(set) var lastChange: Moment
+    /// It was renamed to its name as it is now: the sender's own word that it is whole.
+    private(set) var isRenamed: Bool
+
+    private var request: (status: FileStatus, verdict: Contents.Verdict<Request, String>)?
+    private var image: (status: FileStatus, result: Contents.Image)?
+
+    init(_ name: Path, _ status: FileStatus, isRenamed: Bool, now: Moment) {
+        self.name = name
+        self.status = status
+        self.isRenamed = isRenamed
+        firstSeen = .now
+        lastChange = now
+    }
+
+    /// Takes note of how the file is now.
+    func update(_ status: FileStatus, isRenamed: Bool, now: Moment) {
+        guard status != self.status || isRenamed else { return }
+        // A client that renames may set times and modes right after it.
+        let isSameFile =
+            status.identity == self.status.identity && status.size == self.status.size
+            && status.modified == self.status.modified
+        self.isRenamed = isRenamed || (self.isRenamed && isSameFile)
+        self.status = status
+        lastChange = now
+    }
+
+    /// Whether the file may be looked into.
+    enum Readiness {
+        case ready
+        /// Look again then; an event may come first.
+        case wait(until: Moment)
+        /// The service lacks the permission to read it.
+        case unreadable(SystemError)
+    }
+
+    /// Without the kernel's word on writers a file must be unchanged for this long.
+    static let quietWithoutLease = Duration.seconds(5)
+
+    /// Climbs the ladder. `isLocal` tells whether the kernel sees every writer of the file.
+    func readiness(in box: borrowing Directory, isLocal: Bool, settle: Duration, now: Moment)
+        throws(SystemError) -> Readiness
+    {
+        guard status.kind == .file else { return .ready }
+        let quiet = now - lastChange
+        if !isRenamed, quiet < settle { return .wait(until: lastChange + settle) }
+        let isClosed: Bool?
+        do throws(SystemError) {
+            isClosed = isLocal ? try box.open(name).isClosedByWriters() : nil
+        } catch {
+            // EWOULDBLOCK: somebody holds a write lease.
+            if error.code == .wouldBlock { return .wait(until: now + settle) }
+            guard error.isPermission else { throw error }
+            return .unreadable(error)
+        }
+        switch isClosed {
+        case true: return .ready
+        // Closing raises an event; the end of a mapping does not, hence the growing wait.
+        case false: return .wait(until: now + min(max(quiet, settle), .seconds(5)))
+        case nil where isRenamed || quiet >= Arrival.quietWithoutLease: return .ready
+        case nil: return .wait(until: lastChange + Arrival.quietWithoutLease)
+        }
+    }
+
+    /// The judgement of the file as a request; read once for each state of the file.
+    func request(at path: Path, in spool: Spool) throws(SystemError)
+        -> Contents.Verdict<Request, String>
+    {
+        if let request, request.status == status { return request.verdict }
+        let verdict: Contents.Verdict<Request, String>
+        if let notAFile { verdict = .wrong(notAFile) } else {
+            verdict = try Contents.request(path, in: spool)
+        }
+        request = (status, verdict)
+        return verdict
+    }
+
+    /// The judgement of the file as an image; read once for each state of the file.
+    func image(at path: Path, in spool: Spool) throws(SystemError) -> Contents.Image {
+        if let image, image.status == status { return image.result }
+        let result: Contents.Image
+        if let notAFile {
+            result = Contents.Image(
+                verdict: .wrong(Refusal(.invalidImage, notAFile)), sha256: nil)
+        } else {
+            result = try Contents.image(path, in: spool)
+        }
+        image = (status, result)
+        return result
+    }
+
+    /// Whether the file as it is now was judged already.
+    func isJudged(isInstruction: Bool) -> Bool {
+        isInstruction ? request?.status == status : image?.status == status
+    }
+
+    /// The image's file name that a judged JSON gives.
+    var namedImage: [UInt8]? {
+        guard let request, request.status == status, case .whole(let value) = request.verdict
+        else { return nil }
+        return value.image.map { Array($0.utf8) }
+    }
+
+    /// Whether the file as it is now was judged a whole image.
+    var isWholeImage: Bool {
+        guard let image, image.status == status, case .whole = image.result.verdict else {
+            return false
+        }
+        return true
+    }
+
+    private var notAFile: String? {
+        guard status.kind != .file else { return nil }
+        return "'\(name)' is a \(status.kind.rawValue); only regular files are taken. "
+            + "Copy the file itself."
+    }
+}

@@ -1,0 +1,80 @@
+internal import Linux
+internal import SpoolFormat
+
+/// What the files of a drop hold, as far as they have arrived.
+enum Contents {
+    /// A judgement that may change while bytes arrive, or not.
+    enum Verdict<Whole, Wrong> {
+        case whole(Whole)
+        case unfinished(String)
+        case wrong(Wrong)
+    }
+
+    /// Judges a station's JSON; never reads more than its limit.
+    static func request(_ path: Path, in spool: Spool) throws(SystemError)
+        -> Verdict<Request, String>
+    {
+        let file = try spool.root.open(path)
+        let size = try file.status().size
+        guard size <= Request.maximumBytes else {
+            return .wrong(
+                "The JSON has \(size) bytes; at most \(Request.maximumBytes) are allowed.")
+        }
+        let bytes = try file.contents(limit: Request.maximumBytes)
+        do throws(RequestProblem) {
+            let maximum = spool.settings.maxInstructionChars
+            return .whole(try Request(parsing: bytes, maximumInstruction: maximum, now: .now))
+        } catch {
+            switch error {
+            case .unparsable(let detail): return .unfinished(detail)
+            case .invalid(let detail): return .wrong(detail)
+            }
+        }
+    }
+
+    /// An image's judgement and hash.
+    struct Image {
+        let verdict: Verdict<ImageHeader, Refusal>
+        /// Nil for a file that is too large to be read.
+        let sha256: String?
+    }
+
+    /// Judges an image; never reads one that has too many bytes.
+    static func image(_ path: Path, in spool: Spool) throws(SystemError) -> Image {
+        let file = try spool.root.open(path)
+        let size = try file.status().size
+        let limit = spool.settings.maxImageBytes
+        guard size <= limit else {
+            return Image(verdict: .wrong(.tooLarge(bytes: size, maximum: limit)), sha256: nil)
+        }
+        let bytes = try file.contents(limit: limit)
+        let verdict = verdict(
+            ImageProbe.examine(bytes), name: path.lastComponent, side: spool.settings.maxImageSide)
+        return Image(verdict: verdict, sha256: SHA256.hex(of: bytes))
+    }
+
+    private static func verdict(_ verdict: ImageVerdict, name: Path, side: Int)
+        -> Verdict<ImageHeader, Refusal>
+    {
+        let header: ImageHeader? =
+            switch verdict {
+            case .whole(let header): header
+            case .unfinished(let header, _): header
+            case .damaged: nil
+            }
+        if let header, header.width > side || header.height > side {
+            return .wrong(.tooLarge(header, maximumSide: side))
+        }
+        return switch verdict {
+        case .whole(let header): .whole(header)
+        case .unfinished(_, let detail): .unfinished(detail)
+        case .damaged(let detail): .wrong(Refusal(.invalidImage, "'\(name)': \(detail)"))
+        }
+    }
+
+    /// What a wrong hash is answered.
+    static func hashMismatch(_ expected: String, _ found: String) -> String {
+        "The image's SHA-256 is \(found), but the JSON says \(expected). "
+            + "Upload the image again, or correct 'sha256'."
+    }
+}

@@ -1,0 +1,296 @@
+// The judgement of a drop in `incoming/`: it waits, it is refused, or it may come in.
+//
+// What is wrong for good is refused as soon as both partners stand and nobody writes them; what
+// may still become right waits, each kind for its own time without any change. Nothing is moved
+// here, and what is judged is looked at again once it has been taken (`Inspection`).
+
+internal import Linux
+internal import SpoolFormat
+
+/// What is to become of a drop.
+enum Judgement {
+    /// It waits for something; look again then, unless an event comes first.
+    case wait(until: Moment, for: String, error: String?)
+    /// It is good.
+    case admit
+    /// It never will be.
+    case refuse(Refusal)
+}
+
+/// Judges drops as of one moment.
+struct Door {
+    let spool: Spool
+    let now: Moment
+
+    /// How long JSON that does not parse may stand unchanged: an editor or a slow client may be
+    /// writing it in pieces.
+    static let unparsablePatience = Duration.seconds(2)
+
+    /// How long to wait after the kernel refused to let us read a file; a change of its
+    /// permissions raises an event.
+    static let permissionPatience = Duration.seconds(5)
+
+    private var settings: Settings { spool.settings }
+
+    /// Judges a JSON and its image, or one that waits for the other.
+    func judge(_ pair: Pairing.Pair, in box: DropBox, _ directory: borrowing Directory)
+        throws(SystemError) -> Judgement
+    {
+        let instruction = pair.instruction.flatMap { box.files[$0] }
+        let image = pair.image.flatMap { box.files[$0] }
+        switch (instruction, image) {
+        case (let instruction?, let image?):
+            return try judge(instruction, image, in: box, directory)
+        case (let file?, nil), (nil, let file?):
+            return try judge(alone: file, of: pair, in: box, directory)
+        case (nil, nil): return .wait(until: now, for: "its files", error: nil)
+        }
+    }
+
+    // MARK: One partner
+
+    private func judge(
+        alone file: Arrival, of pair: Pairing.Pair, in box: DropBox,
+        _ directory: borrowing Directory
+    ) throws(SystemError) -> Judgement {
+        let partner = try missingPartner(of: file, pair, in: box)
+        if now >= file.lastChange + settings.dropTimeout {
+            guard try box.restat(file, in: directory, now: now) else {
+                return .wait(until: now, for: partner, error: nil)
+            }
+        }
+        let deadline = file.lastChange + settings.dropTimeout
+        let look = try self.look(at: file, isInstruction: pair.image == nil, in: box, directory)
+        guard now < deadline else {
+            return .refuse(look.problem ?? neverCame(partner, beside: file))
+        }
+        return .wait(
+            until: min(deadline, look.again ?? deadline), for: partner,
+            error: look.problem?.detail)
+    }
+
+    private func missingPartner(of file: Arrival, _ pair: Pairing.Pair, in box: DropBox)
+        throws(SystemError) -> String
+    {
+        let stem = Path(pair.stem)
+        guard pair.image == nil else { return "the instruction '\(stem).json'" }
+        if let named = file.namedImage { return "the image '\(Path(named))'" }
+        return "an image called '\(stem).jpg' or '\(stem).png'"
+    }
+
+    private func neverCame(_ partner: String, beside file: Arrival) -> Refusal {
+        let seconds = DurationText.seconds(settings.dropTimeout)
+        return Refusal(
+            .incompleteBundle,
+            "'\(file.name)' waited \(seconds) s for \(partner), which never came. "
+                + "Drop both files again.")
+    }
+
+    /// What a look at one file gave: what is wrong with it for good, and when to look again.
+    private func look(
+        at file: Arrival, isInstruction: Bool, in box: DropBox, _ directory: borrowing Directory
+    ) throws(SystemError) -> (problem: Refusal?, again: Moment?) {
+        let path = box.path / file.name
+        if !file.isJudged(isInstruction: isInstruction) {
+            switch try file.readiness(
+                in: directory, isLocal: box.isLocal, settle: settings.settle, now: now)
+            {
+            case .ready: break
+            case .wait(let until): return (nil, until)
+            case .unreadable(let error):
+                return (unreadable(file, error), now + Door.permissionPatience)
+            }
+        }
+        if isInstruction {
+            guard case .wrong(let detail) = try file.request(at: path, in: spool) else {
+                return (nil, nil)
+            }
+            return (Refusal(.invalidRequest, detail), nil)
+        }
+        guard case .wrong(let refusal) = try file.image(at: path, in: spool).verdict else {
+            return (nil, nil)
+        }
+        return (refusal, nil)
+    }
+
+    private func unreadable(_ file: Arrival, _ error: SystemError) -> Refusal {
+        let owner = Host.name(ofUser: file.status.owner)
+        let mode = String(file.status.mode, radix: 8)
+        let user = Host.name(ofUser: Host.user)
+        return Refusal(
+            .invalidRequest,
+            "The service (user \(user)) may not read '\(file.name)' (owner \(owner), mode \(mode), "
+                + "\(error.code.name)). Make it readable, for example: chmod a+r '\(file.name)'")
+    }
+
+    // MARK: Both partners
+
+    private func judge(
+        _ instruction: Arrival, _ image: Arrival, in box: DropBox,
+        _ directory: borrowing Directory
+    ) throws(SystemError) -> Judgement {
+        for file in [instruction, image] {
+            guard try box.restat(file, in: directory, now: now) else {
+                return .wait(until: now, for: "'\(file.name)'", error: nil)
+            }
+        }
+        let deadline =
+            max(instruction.lastChange, image.lastChange) + settings.dropTimeout
+        for file in [instruction, image] {
+            let readiness = try file.readiness(
+                in: directory, isLocal: box.isLocal, settle: settings.settle, now: now)
+            switch readiness {
+            case .ready: continue
+            case .wait where try isProven(image, by: instruction, in: box): continue
+            case .wait(let until) where now < deadline:
+                return .wait(until: min(until, deadline), for: "the end of '\(file.name)'", error: nil)
+            case .wait: return .refuse(neverEnded(file))
+            case .unreadable(let error):
+                let refusal = unreadable(file, error)
+                guard now < deadline else { return .refuse(refusal) }
+                return .wait(
+                    until: min(now + Door.permissionPatience, deadline),
+                    for: "permission to read '\(file.name)'", error: refusal.detail)
+            }
+        }
+        return try judge(ready: instruction, image, in: box)
+    }
+
+    /// The best evidence of all: the sender's own hash of the image matches.
+    private func isProven(_ image: Arrival, by instruction: Arrival, in box: DropBox)
+        throws(SystemError) -> Bool
+    {
+        guard image.status.kind == .file, instruction.status.kind == .file,
+            case .whole(let request) = try instruction.request(
+                at: box.path / instruction.name, in: spool),
+            let expected = request.sha256
+        else { return false }
+        return try image.image(at: box.path / image.name, in: spool).sha256 == expected
+    }
+
+    private func neverEnded(_ file: Arrival) -> Refusal {
+        let seconds = DurationText.seconds(settings.dropTimeout)
+        return Refusal(
+            .incompleteBundle,
+            "'\(file.name)' is still open for writing and did not change for \(seconds) s. "
+                + "Drop both files again.")
+    }
+
+    private func judge(ready instruction: Arrival, _ image: Arrival, in box: DropBox)
+        throws(SystemError) -> Judgement
+    {
+        let request = try instruction.request(at: box.path / instruction.name, in: spool)
+        if case .wrong(let detail) = request { return .refuse(Refusal(.invalidRequest, detail)) }
+        let looked = try image.image(at: box.path / image.name, in: spool)
+        if case .wrong(let refusal) = looked.verdict { return .refuse(refusal) }
+        if case .unfinished(let detail) = request {
+            return patience(
+                Door.unparsablePatience, from: instruction, for: "JSON that can be read",
+                Refusal(.invalidRequest, detail))
+        }
+        if case .unfinished(let detail) = looked.verdict {
+            return patience(
+                settings.resume, from: image, for: "the rest of '\(image.name)'",
+                Refusal(
+                    .incompleteBundle,
+                    "'\(image.name)' was not finished: \(detail). Upload it again."))
+        }
+        if case .whole(let request) = request, let expected = request.sha256,
+            expected != looked.sha256
+        {
+            return patience(
+                settings.resume, from: image, for: "the image whose SHA-256 is \(expected)",
+                Refusal(
+                    .invalidImage, Contents.hashMismatch(expected, looked.sha256 ?? "unknown")))
+        }
+        return .admit
+    }
+
+    private func patience(
+        _ duration: Duration, from file: Arrival, for what: String, _ refusal: Refusal
+    ) -> Judgement {
+        let deadline = file.lastChange + duration
+        guard now < deadline else { return .refuse(refusal) }
+        return .wait(until: deadline, for: what, error: refusal.detail)
+    }
+
+    // MARK: Folders
+
+    /// Judges a folder bundle: one JSON, one image, nothing else.
+    func judge(folder: DropBox, _ directory: borrowing Directory) throws(SystemError)
+        -> (Judgement, Pairing.Pair)
+    {
+        var pair = Door.pair(in: folder)
+        if folder.files.isEmpty, folder.subfolders.isEmpty {
+            return (emptyFolder(folder), pair)
+        }
+        // Another member may come as long as the folder is not quiet.
+        let quiet = folder.lastChange + settings.settle
+        if !folder.isRenamed, now < quiet {
+            return (.wait(until: quiet, for: "the end of the folder", error: nil), pair)
+        }
+        if let refusal = superfluous(in: folder) { return (.refuse(refusal), pair) }
+        guard let name = pair.instruction, let instruction = folder.files[name],
+            let image = pair.image
+        else { return (try judge(pair, in: folder, directory), pair) }
+        let verdict = try judge(pair, in: folder, directory)
+        if let named = instruction.namedImage, Path(named) != image {
+            pair = Pairing.Pair(stem: pair.stem, instruction: pair.instruction, image: nil)
+            return (
+                .refuse(
+                    Refusal(
+                        .invalidRequest,
+                        "The JSON names the image '\(Path(named))', but the folder holds "
+                            + "'\(image)'. Correct 'image', or leave it out.")), pair
+            )
+        }
+        return (verdict, pair)
+    }
+
+    /// The first JSON and the first image by name.
+    static func pair(in folder: DropBox) -> Pairing.Pair {
+        var instruction: Path?
+        var image: Path?
+        for name in folder.files.keys.sorted() {
+            switch DropName(name.bytes) {
+            case .instruction: instruction = instruction ?? name
+            case .image: image = image ?? name
+            case .ignored: continue
+            }
+        }
+        return Pairing.Pair(
+            stem: folder.path.lastComponent.bytes, instruction: instruction, image: image)
+    }
+
+    private func emptyFolder(_ folder: DropBox) -> Judgement {
+        let deadline = folder.lastChange + settings.dropTimeout
+        guard now >= deadline else {
+            return .wait(until: deadline, for: "one JSON and one image", error: nil)
+        }
+        return .refuse(
+            Refusal(
+                .incompleteBundle,
+                "The folder stayed empty for \(DurationText.seconds(settings.dropTimeout)) s. "
+                    + "Put one JSON and one image into it."))
+    }
+
+    private func superfluous(in folder: DropBox) -> Refusal? {
+        if let name = folder.subfolders.min() {
+            return Refusal(
+                .invalidRequest,
+                "The folder holds the folder '\(name)'; only one JSON and one image are allowed.")
+        }
+        let instructions = folder.files.keys.filter {
+            if case .instruction = DropName($0.bytes) { true } else { false }
+        }
+        let images = folder.files.count - instructions.count
+        if instructions.count > 1 || images > 1 {
+            let names = folder.files.keys.sorted().prefix(5).map { "'\($0)'" }
+            return Refusal(
+                .invalidRequest,
+                "The folder holds \(instructions.count) JSON files and \(images) other files "
+                    + "(\(names.joined(separator: ", "))); only one JSON and one image are allowed.")
+        }
+        return nil
+    }
+}

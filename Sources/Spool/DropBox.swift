@@ -1,0 +1,129 @@
+// A directory that drops arrive in: `incoming/`, a station's drop box, or one folder bundle in
+// either. Keeps what was last seen of each name; events say which names to look at again, and a
+// listing tells the truth when events can't.
+
+internal import Linux
+internal import SpoolFormat
+
+/// What stands in a directory of arrivals.
+final class DropBox {
+    /// From the spool's root.
+    let path: Path
+    /// Whose it is; nil for `incoming/` itself.
+    let station: StationName?
+    /// Whether the kernel sees all that is done to its files.
+    let isLocal: Bool
+    var watch: Inotify.Watch?
+
+    private(set) var files: [Path: Arrival] = [:]
+    /// Folder bundles; none in a folder bundle.
+    private(set) var folders: [Path: DropBox] = [:]
+    /// Subfolders of a folder bundle.
+    private(set) var subfolders: Set<Path> = []
+
+    /// As a folder bundle: when it was first seen, last changed, and whether it came as a whole.
+    let firstSeen = Timestamp.now
+    private(set) var lastChange: Moment
+    private(set) var isRenamed: Bool
+    private let isFolderBundle: Bool
+
+    init(
+        _ path: Path, station: StationName?, isLocal: Bool, isFolderBundle: Bool = false,
+        isRenamed: Bool = false, now: Moment
+    ) {
+        self.path = path
+        self.station = station
+        self.isLocal = isLocal
+        self.isFolderBundle = isFolderBundle
+        self.isRenamed = isRenamed
+        lastChange = now
+    }
+
+    /// What a look at some names found out.
+    struct Findings {
+        /// Folder bundles that are new and have to be watched.
+        var newFolders: [DropBox] = []
+        /// Folder bundles that are gone.
+        var goneFolders: [DropBox] = []
+    }
+
+    /// Looks at all names. `isStation` tells which directories are drop boxes of their own.
+    func list(isStation: (Path) -> Bool, in spool: Spool, now: Moment) throws(SystemError)
+        -> Findings
+    {
+        let directory = try spool.root.directory(path)
+        let found = try directory.names()
+        let gone = Set(files.keys).union(folders.keys).union(subfolders).subtracting(found)
+        var findings = Findings()
+        for name in found + gone where !isStation(name) {
+            try look(at: name, isRenamed: false, in: directory, now: now, &findings)
+        }
+        return findings
+    }
+
+    /// Looks at names that events told of; true: renamed into place.
+    func refresh(_ names: [Path: Bool], isStation: (Path) -> Bool, in spool: Spool, now: Moment)
+        throws(SystemError) -> Findings
+    {
+        let directory = try spool.root.directory(path)
+        var findings = Findings()
+        for (name, isRenamed) in names where !isStation(name) {
+            try look(at: name, isRenamed: isRenamed, in: directory, now: now, &findings)
+        }
+        return findings
+    }
+
+    private func look(
+        at name: Path, isRenamed: Bool, in directory: borrowing Directory, now: Moment,
+        _ findings: inout Findings
+    ) throws(SystemError) {
+        if DropName(name.bytes) == .ignored { return }
+        let status = try directory.status(of: name)
+        if status?.kind != .directory, let folder = folders.removeValue(forKey: name) {
+            findings.goneFolders.append(folder)
+        }
+        switch status?.kind {
+        case nil:
+            let wasHere = files.removeValue(forKey: name) != nil
+            let wasSubfolder = subfolders.remove(name) != nil
+            if wasHere || wasSubfolder { lastChange = now }
+        case .directory where isFolderBundle:
+            if subfolders.insert(name).inserted { lastChange = now }
+        case .directory:
+            guard folders[name] == nil else { return }
+            let folder = DropBox(
+                path / name, station: station, isLocal: isLocal, isFolderBundle: true,
+                isRenamed: isRenamed, now: now)
+            folders[name] = folder
+            findings.newFolders.append(folder)
+        default:
+            guard let status else { return }
+            update(name, status, isRenamed: isRenamed || self.isRenamed && isFolderBundle, now)
+        }
+    }
+
+    private func update(_ name: Path, _ status: FileStatus, isRenamed: Bool, _ now: Moment) {
+        if let file = files[name] {
+            // In a folder that came as a whole only what is new since then is news.
+            file.update(status, isRenamed: isRenamed && !isFolderBundle, now: now)
+        } else {
+            files[name] = Arrival(name, status, isRenamed: isRenamed, now: now)
+            lastChange = now
+        }
+    }
+
+    /// Looks at one file again, where no event may have come.
+    func restat(_ file: Arrival, in directory: borrowing Directory, now: Moment)
+        throws(SystemError) -> Bool
+    {
+        guard let status = try directory.status(of: file.name) else {
+            files[file.name] = nil
+            return false
+        }
+        file.update(status, isRenamed: false, now: now)
+        return true
+    }
+
+    /// Forgets a folder bundle, so that the next listing sees it anew.
+    func forget(_ folder: Path) { folders[folder] = nil }
+}

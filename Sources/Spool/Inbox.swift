@@ -1,0 +1,312 @@
+// All directories that drops arrive in, and what is to become of each drop.
+//
+// Events are hints: they name what to look at again. The listing is the truth: at start, after an
+// overflow, and by the timer where events do not come. A pass over everything may take at most a
+// tenth of the time, so that ten thousand files in `incoming/` do not starve the rest.
+
+internal import Linux
+internal import SpoolFormat
+
+/// Which drop, while it stands in a drop box.
+struct DropKey: Hashable {
+    let box: Path
+    let stem: [UInt8]
+    let isFolder: Bool
+}
+
+/// A drop as it stands, and what is to become of it.
+struct Candidate {
+    let key: DropKey
+    let station: StationName?
+    let judgement: Judgement
+    let members: [Drop.Member]
+    /// The folder that is to be removed with it.
+    let folder: Path?
+    let firstSeen: Timestamp
+    /// The last change of its last member, by the kernel's clock: the order of arrival.
+    let arrived: Int64
+}
+
+/// Watches the drop boxes.
+final class Inbox {
+    private let spool: Spool
+    private let inotify: Inotify
+    private var boxes: [Path: DropBox] = [:]
+    private var byWatch: [Inotify.Watch: DropBox] = [:]
+    private var stations: Set<Path> = []
+    /// Names that events told of, by box; true: renamed into place.
+    private var dirty: [ObjectIdentifier: [Path: Bool]] = [:]
+    private var needsListing = true
+    private var lastPass = (end: Moment(nanoseconds: 0), duration: Duration.zero)
+    private var nextListing: Moment?
+
+    static let mask: Inotify.Mask = [
+        .created, .written, .movedTo, .movedFrom, .removed, .attributes, .selfRemoved, .selfMoved,
+    ]
+
+    init(_ spool: Spool, inotify: Inotify) throws(SystemError) {
+        self.spool = spool
+        self.inotify = inotify
+        try open(.incoming, station: nil)
+    }
+
+    private func open(_ path: Path, station: StationName?) throws(SystemError) {
+        let directory = try spool.root.directory(path)
+        let isLocal = try FileSystem(of: directory).isLocal
+        try watch(DropBox(path, station: station, isLocal: isLocal, now: .now))
+    }
+
+    private func watch(_ box: DropBox) throws(SystemError) {
+        let watch = try inotify.add(spool.path / box.path, Inbox.mask)
+        box.watch = watch
+        byWatch[watch] = box
+        if boxes[box.path] == nil, box.path == .incoming || stations.contains(box.path) {
+            boxes[box.path] = box
+        }
+    }
+
+    /// Opens the drop boxes of the declared stations and closes those of others.
+    func declare(_ declared: [StationName]) throws(SystemError) {
+        let paths = Dictionary(
+            declared.map { (Path.dropBox(of: $0), $0) }, uniquingKeysWith: { first, _ in first })
+        for path in stations.subtracting(paths.keys) {
+            if let box = boxes.removeValue(forKey: path) { close(box) }
+        }
+        for (path, station) in paths where boxes[path] == nil {
+            stations.insert(path)
+            do throws(SystemError) {
+                try spool.root.makeDirectory(path, mode: 0o755)
+            } catch {
+                guard error.code == .exists else { throw error }
+            }
+            // What was taken for a folder bundle until now is the drop box.
+            boxes[.incoming]?.forget(path.lastComponent)
+            try open(path, station: station)
+        }
+        stations = Set(paths.keys)
+        needsListing = true
+    }
+
+    private func close(_ box: DropBox) {
+        for folder in box.folders.values { close(folder) }
+        guard let watch = box.watch else { return }
+        byWatch[watch] = nil
+        dirty[ObjectIdentifier(box)] = nil
+        inotify.remove(watch)
+    }
+
+    /// Takes note of an event; false when it is about no drop box.
+    func note(_ event: Inotify.Event) -> Bool {
+        guard let watch = event.watch, let box = byWatch[watch] else { return false }
+        if !event.mask.isDisjoint(with: [.ignored, .selfMoved, .selfRemoved, .unmounted]) {
+            needsListing = true
+        }
+        guard !event.name.bytes.isEmpty else { return true }
+        let isRenamed = event.mask.contains(.movedTo)
+        let keepsRename = event.mask.isDisjoint(with: [.created, .written])
+        let before = dirty[ObjectIdentifier(box)]?[event.name] ?? false
+        dirty[ObjectIdentifier(box), default: [:]][event.name] =
+            isRenamed || (before && keepsRename)
+        return true
+    }
+
+    /// Events were lost: everything is listed at the next pass.
+    func distrustEvents() { needsListing = true }
+
+    /// When the next pass may be, so that passes take a tenth of the time at most.
+    var earliestPass: Moment { lastPass.end + lastPass.duration * 9 }
+
+    /// Looks at what events named, or at everything, and judges every drop.
+    ///
+    /// Returns the drops and when to look again without an event.
+    func pass(now: Moment) throws(SystemError) -> (candidates: [Candidate], again: Moment?) {
+        let isListing = needsListing || nextListing.map { $0 <= now } == true
+        needsListing = false
+        let noted = dirty
+        dirty = [:]
+        var candidates: [Candidate] = []
+        for box in boxes.values {
+            do throws(SystemError) {
+                try update(box, isListing, noted, now)
+                try judge(box, now, &candidates)
+            } catch {
+                // A station's box goes before its declaration does.
+                guard error.isNotFound, box.station != nil else { throw error }
+            }
+        }
+        nextListing = listing(now, candidates)
+        lastPass = (.now, .now - now)
+        let looks = candidates.compactMap { candidate -> Moment? in
+            guard case .wait(let until, _, _) = candidate.judgement else { return nil }
+            return until
+        }
+        return (candidates, (looks + [nextListing].compactMap { $0 }).min())
+    }
+
+    /// Where events don't come the timer lists; where they do, a slow listing is the safety net
+    /// while something waits.
+    private func listing(_ now: Moment, _ candidates: [Candidate]) -> Moment? {
+        if boxes.values.contains(where: { !$0.isLocal }) { return now + spool.settings.scan }
+        return candidates.isEmpty ? nil : now + max(spool.settings.scan, .seconds(60))
+    }
+
+    private func update(
+        _ box: DropBox, _ isListing: Bool, _ noted: [ObjectIdentifier: [Path: Bool]], _ now: Moment
+    ) throws(SystemError) {
+        let isStation = { [stations] (name: Path) in
+            box.station == nil && stations.contains(box.path / name)
+        }
+        let names = noted[ObjectIdentifier(box)]
+        if let names {
+            adopt(try box.refresh(names, isStation: isStation, in: spool, now: now))
+        }
+        if isListing { adopt(try box.list(isStation: isStation, in: spool, now: now)) }
+        for folder in box.folders.values {
+            // A new folder is listed once its watch is in place: what came before is seen so.
+            let isNew = folder.watch == nil
+            let touched = noted[ObjectIdentifier(folder)]
+            guard isNew || isListing || touched != nil else { continue }
+            do throws(SystemError) {
+                if isNew { try watch(folder) }
+                if let touched {
+                    _ = try folder.refresh(touched, isStation: { _ in false }, in: spool, now: now)
+                }
+                if isNew || isListing {
+                    _ = try folder.list(isStation: { _ in false }, in: spool, now: now)
+                }
+            } catch {
+                guard error.isNotFound || error.code == .symbolicLink else { throw error }
+                box.forget(folder.path.lastComponent)
+                close(folder)
+            }
+        }
+    }
+
+    private func adopt(_ findings: DropBox.Findings) {
+        for folder in findings.goneFolders { close(folder) }
+    }
+
+    // MARK: Judging
+
+    private func judge(_ box: DropBox, _ now: Moment, _ candidates: inout [Candidate])
+        throws(SystemError)
+    {
+        let door = Door(spool: spool, now: now)
+        let directory = try spool.root.directory(box.path)
+        for pair in Pairing.pairs(try items(of: box, directory, now)) {
+            let judgement = try door.judge(pair, in: box, directory)
+            let files = [pair.instruction, pair.image].compactMap { $0.flatMap { box.files[$0] } }
+            guard let first = files.map(\.firstSeen).min() else { continue }
+            candidates.append(
+                Candidate(
+                    key: DropKey(box: box.path, stem: pair.stem, isFolder: false),
+                    station: box.station, judgement: judgement,
+                    members: members(files, pair, in: box.path), folder: nil, firstSeen: first,
+                    arrived: files.map(\.status.changed).max() ?? 0))
+        }
+        for folder in box.folders.values {
+            try judge(folder, in: box, door, &candidates)
+        }
+    }
+
+    private func judge(
+        _ folder: DropBox, in box: DropBox, _ door: Door, _ candidates: inout [Candidate]
+    ) throws(SystemError) {
+        do throws(SystemError) {
+            let directory = try spool.root.directory(folder.path)
+            if folder.files.isEmpty, folder.subfolders.isEmpty {
+                // Only what is never taken lies there: it is no drop.
+                guard try directory.names().isEmpty else { return }
+            }
+            let (judgement, pair) = try door.judge(folder: folder, directory)
+            var members = members(Array(folder.files.values), pair, in: folder.path)
+            for name in folder.subfolders.sorted() {
+                guard let status = try directory.status(of: name) else { continue }
+                members.append(
+                    Drop.Member(
+                        source: folder.path / name, name: Path(DropName.member(name.bytes)),
+                        identity: status.identity, role: .other))
+            }
+            candidates.append(
+                Candidate(
+                    key: DropKey(
+                        box: box.path, stem: folder.path.lastComponent.bytes, isFolder: true),
+                    station: box.station, judgement: judgement, members: unique(members),
+                    folder: folder.path, firstSeen: folder.firstSeen,
+                    arrived: folder.files.values.map(\.status.changed).max() ?? 0))
+        } catch {
+            // The sender took it away meanwhile.
+            guard error.isNotFound || error.code == .symbolicLink else { throw error }
+            box.forget(folder.path.lastComponent)
+            close(folder)
+        }
+    }
+
+    /// A JSON that was read says which image it wants.
+    private func items(
+        of box: DropBox, _ directory: borrowing Directory, _ now: Moment
+    ) throws(SystemError) -> [Pairing.Item] {
+        var items: [Pairing.Item] = []
+        for file in box.files.values {
+            var item = Pairing.Item(name: file.name, changed: file.status.changed)
+            switch DropName(file.name.bytes) {
+            case .ignored: continue
+            case .instruction:
+                if try isReady(file, isInstruction: true, in: box, directory, now) {
+                    _ = try file.request(at: box.path / file.name, in: spool)
+                }
+                item.namedImage = file.namedImage.map { Path($0) }
+            case .image:
+                item.isWhole = file.isWholeImage
+            }
+            items.append(item)
+        }
+        return items
+    }
+
+    private func isReady(
+        _ file: Arrival, isInstruction: Bool, in box: DropBox, _ directory: borrowing Directory,
+        _ now: Moment
+    ) throws(SystemError) -> Bool {
+        if file.isJudged(isInstruction: isInstruction) { return false }
+        let readiness: Arrival.Readiness
+        do throws(SystemError) {
+            readiness = try file.readiness(
+                in: directory, isLocal: box.isLocal, settle: spool.settings.settle, now: now)
+        } catch {
+            guard error.isNotFound else { throw error }
+            return false
+        }
+        if case .ready = readiness { return true }
+        return false
+    }
+
+    private func members(_ files: [Arrival], _ pair: Pairing.Pair, in box: Path) -> [Drop.Member] {
+        let members = files.sorted { $0.name < $1.name }.map { file in
+            let role: Drop.Member.Role =
+                file.name == pair.instruction
+                ? .request : file.name == pair.image ? .image : .other
+            let name =
+                role == .request
+                ? Path(BundleFile.request) : Path(DropName.member(file.name.bytes))
+            return Drop.Member(
+                source: box / file.name, name: name, identity: file.status.identity, role: role)
+        }
+        return unique(members)
+    }
+
+    /// Safe names may coincide where the senders' did not.
+    private func unique(_ members: [Drop.Member]) -> [Drop.Member] {
+        var taken: Set<Path> = []
+        return members.map { member in
+            var name = member.name
+            var number = 2
+            while !taken.insert(name).inserted {
+                name = Path(Array("\(number)-".utf8) + member.name.bytes)
+                number += 1
+            }
+            return Drop.Member(
+                source: member.source, name: name, identity: member.identity, role: member.role)
+        }
+    }
+}

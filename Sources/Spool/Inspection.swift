@@ -1,0 +1,100 @@
+// The second look: what was judged in `incoming/` could still be changed by its sender; what is
+// looked at here cannot. Files of another user, hard-linked ones and ones that somebody still has
+// open for writing are replaced by copies first, so that nothing a sender can write to stays in
+// the queue. The copy is what is checked, recorded and edited.
+
+internal import Linux
+internal import SpoolFormat
+
+/// What a staged bundle really holds.
+struct Inspection {
+    private(set) var refusal: Refusal?
+    private(set) var request: Request?
+    private(set) var image: Path?
+    private(set) var sha256: String?
+
+    /// Secures and examines the members of a bundle.
+    init(of bundle: StagedBundle, in spool: Spool) throws(SystemError) {
+        refusal = bundle.drop.refusal
+        if let missing = bundle.missing.first, refusal == nil {
+            refusal = Refusal(
+                .incompleteBundle,
+                "'\(missing.source.lastComponent)' was removed or replaced while it was being "
+                    + "taken. Drop both files again.")
+        }
+        for member in bundle.drop.members where !bundle.missing.contains(member) {
+            let path = bundle.path / member.name
+            guard try spool.root.status(of: path)?.kind == .file else { continue }
+            if refusal == nil { try Inspection.secure(path, in: spool) }
+            switch member.role {
+            case .request: try examine(request: path, in: spool)
+            case .image: try examine(image: path, name: member.name, in: spool)
+            case .other: break
+            }
+        }
+        if refusal == nil, let expected = request?.sha256, expected != sha256 {
+            refusal = Refusal(.invalidImage, Contents.hashMismatch(expected, sha256 ?? "none"))
+        }
+    }
+
+    /// Makes sure that nobody else can write to the file, and that stations can read it.
+    private static func secure(_ path: Path, in spool: Spool) throws(SystemError) {
+        let file = try spool.root.open(path)
+        let status = try file.status()
+        let isOurs = status.owner == Host.user && status.links == 1
+        if isOurs, try file.isClosedByWriters() == true { return try file.setMode(0o644) }
+        let way = Path(path.bytes + ".copy".utf8)
+        try spool.removeIfPresent(way)
+        let copy = try spool.root.create(way, mode: 0o644)
+        try copy.copy(from: file)
+        copy.startWriting()
+        try spool.root.replace(path, with: way)
+    }
+
+    private mutating func examine(request path: Path, in spool: Spool) throws(SystemError) {
+        switch try Contents.request(path, in: spool) {
+        case .whole(let request): self.request = request
+        case .unfinished(let detail), .wrong(let detail):
+            refusal = refusal ?? Refusal(.invalidRequest, detail)
+        }
+    }
+
+    private mutating func examine(
+        image path: Path, name: Path, in spool: Spool
+    ) throws(SystemError) {
+        image = name
+        let result = try Contents.image(path, in: spool)
+        sha256 = result.sha256
+        switch result.verdict {
+        case .whole: break
+        case .unfinished(let detail):
+            refusal = refusal ?? Refusal(.incompleteBundle, "'\(name)': \(detail).")
+        case .wrong(let wrong): refusal = refusal ?? wrong
+        }
+    }
+
+    /// The first record of the job.
+    func record(of drop: Drop, order: Int64, retryAfterSeconds: Int) -> JobRecord {
+        let now = Timestamp.now
+        var view = JobView(id: drop.id, status: refusal == nil ? .queued : .rejected)
+        view.createdAt = drop.createdAt
+        view.instruction = request?.instruction
+        view.model = request?.model?.description
+        view.station = drop.station?.description
+        view.droppedAs = drop.droppedAs.description
+        view.sha256 = sha256
+        view.metadata = request?.metadata
+        if let refusal {
+            view.error = refusal.detail
+            view.reason = Reason(refusal, retryAfterSeconds: retryAfterSeconds, at: now)
+            view.completedAt = now
+        }
+        let due = request?.notBefore.flatMap { $0 > now ? $0 : nil }
+        view.notBefore = request?.notBefore
+        var record = JobRecord(
+            view: view, image: image?.text, orderNanoseconds: order,
+            dueNanoseconds: due?.nanoseconds ?? 0)
+        record.seed = request?.seed
+        return record
+    }
+}

@@ -1,0 +1,155 @@
+// A worker's side of `queued/`: who is next, kept current by inotify, and the claim.
+//
+// I6: before a claim all events that are there are read, so that no older job is passed over.
+// R7: closing a lock raises no event, so a due job whose lease is held is looked at again after
+// 50 ms, doubling to 5 s, as long as its entry stands there.
+// R8: a future mtime is believed only if the record's `due_ns` says the same.
+
+public import Linux
+internal import SpoolFormat
+
+/// What came of asking for the next job.
+public enum ClaimAttempt: ~Copyable {
+    /// It is ours.
+    case claimed(Claim)
+    /// There is none now; the moments tell when to ask again without an event.
+    case none(retry: Moment?, due: Int64?)
+}
+
+/// The jobs a worker may claim.
+public final class JobQueue {
+    private let spool: Spool
+    private var inotify: Inotify?
+    private var index = QueueIndex()
+    /// Jobs whose lease was held, and when to look again.
+    private var busy: [JobID: (until: Moment, delay: Duration)] = [:]
+    /// When jobs with a future mtime are due, from their records.
+    private var dues: [JobID: Int64] = [:]
+    /// Jobs that no pipeline of this worker can run; not asked for again.
+    private var unfit: Set<JobID> = []
+
+    /// Watches and lists `queued/`; `changed` is called when there may be something to claim.
+    public init(_ spool: Spool, on loop: EventLoop, changed: @escaping () -> Void)
+        throws(SystemError)
+    {
+        self.spool = spool
+        let inotify = try Inotify(loop, handler: changed)
+        self.inotify = inotify
+        let mask: Inotify.Mask = [.movedTo, .movedFrom, .removed]
+        _ = try inotify.add(spool.path / Path(.queued), mask)
+        try list()
+    }
+
+    /// Claims the oldest job that is due, eligible and unlocked.
+    ///
+    /// State before: `queued/ID`; after: `running/ID@N`, not yet durable (R2). Does not block.
+    /// `offers` tells whether this worker's pipeline has a model; nil stands for the default one.
+    public func next(offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
+        try drain()
+        let (now, moment) = (WallClock.nanoseconds, Moment.now)
+        var nextDue: Int64?
+        for entry in index.entries {
+            if entry.stamp > now, let due = try due(entry.id), due > now {
+                nextDue = min(nextDue ?? .max, due)
+                continue
+            }
+            if unfit.contains(entry.id) { continue }
+            if let wait = busy[entry.id], wait.until > moment { continue }
+            switch try claim(entry.id, offers: offers) {
+            case .claimed(let claim): return .claimed(claim)
+            case .none: continue
+            }
+        }
+        return .none(retry: busy.values.map(\.until).min(), due: nextDue)
+    }
+
+    /// The oldest job's age counts from its stamp; nil when nothing is queued.
+    public var count: Int { index.count }
+
+    /// Asks again for jobs whose model was not offered before.
+    public func modelsChanged() { unfit = [] }
+
+    private func claim(_ id: JobID, offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
+        let bundle = Path.bundle(.queued, id)
+        let lease: Lease
+        switch try spool.lease(bundle) {
+        case .gone:
+            forget(id)
+            return .none(retry: nil, due: nil)
+        case .busy:
+            let delay = min((busy[id]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
+            busy[id] = (.now + delay, delay)
+            return .none(retry: nil, due: nil)
+        case .held(let held): lease = held
+        }
+        busy[id] = nil
+        guard let record = try spool.record(in: bundle, of: id) else {
+            spool.log.write(
+                "Job \(id.short) has no readable record; left in queued/. See gpuspool verify.",
+                .error, job: id)
+            unfit.insert(id)
+            return .none(retry: nil, due: nil)
+        }
+        guard offers(record.view.model) else {
+            unfit.insert(id)
+            return .none(retry: nil, due: nil)
+        }
+        return .claimed(try take(id, record, lease))
+    }
+
+    private func take(
+        _ id: JobID, _ record: JobRecord, _ lease: consuming Lease
+    ) throws(SystemError) -> Claim {
+        var record = record
+        let attempt = AttemptName(id: id, claim: record.claims + 1)
+        try spool.root.rename(.bundle(.queued, id), to: .bundle(attempt))
+        forget(id)
+        record.claims = attempt.claim
+        record.view.attempts += 1
+        record.view.status = .processing
+        record.view.position = nil
+        record.view.startedAt = .now
+        record.view.progress = 0
+        // A missing seed is drawn once, so that a retry repeats it. 32 bits are easy to type.
+        record.seed =
+            record.seed ?? Host.random(4).reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        return Claim(spool, lease: lease, attempt: attempt, record: record)
+    }
+
+    private func due(_ id: JobID) throws(SystemError) -> Int64? {
+        if let due = dues[id] { return due }
+        guard let record = try spool.record(in: .bundle(.queued, id), of: id) else { return nil }
+        dues[id] = record.dueNanoseconds
+        return record.dueNanoseconds
+    }
+
+    private func drain() throws(SystemError) {
+        guard let events = try inotify?.drain() else { return }
+        for event in events {
+            if event.mask.contains(.overflow) { return try list() }
+            guard let id = try? JobID(event.name.bytes) else { continue }
+            forget(id)
+            if event.mask.contains(.movedTo) { try insert(id) }
+        }
+    }
+
+    /// The watch is in place before this, so that nothing is missed between.
+    private func list() throws(SystemError) {
+        index = QueueIndex()
+        for name in try spool.names(in: Path(.queued)) {
+            if let id = try? JobID(name.bytes) { try insert(id) }
+        }
+    }
+
+    private func insert(_ id: JobID) throws(SystemError) {
+        guard let status = try spool.root.status(of: .bundle(.queued, id)) else { return }
+        index.insert(id, stamp: status.modified)
+    }
+
+    private func forget(_ id: JobID) {
+        index.remove(id)
+        busy[id] = nil
+        dues[id] = nil
+        unfit.remove(id)
+    }
+}

@@ -1,0 +1,166 @@
+// Cleanup: what ended longer ago than its time to live goes (I8), by way of the trash.
+//
+// Safe beside all other roles and beside another cleanup: each bundle is taken by its lease (R1),
+// its age is read from the record after locking, and one lock covers trash and totals (R14). A
+// crash leaves entries in the trash; the next sweep counts and unlinks them. Nothing is followed:
+// trees are removed by descriptors.
+
+public import Linux
+public import SpoolFormat
+
+/// Removes finished bundles.
+public struct Retention {
+    /// What a sweep did.
+    public struct Sweep: Sendable {
+        /// The jobs whose bundles were removed, and how they had ended.
+        public fileprivate(set) var removed: [(id: JobID, state: JobState)] = []
+        /// Bytes on disk that were freed.
+        public fileprivate(set) var freedBytes: Int64 = 0
+        /// When the next bundle expires; nil when none is left.
+        public fileprivate(set) var nextExpiry: Timestamp?
+    }
+
+    /// A finished bundle whose time is to be looked at.
+    private struct Candidate {
+        let state: JobState
+        let id: JobID
+        let ended: Timestamp
+        let bytes: Int64
+    }
+
+    private let spool: Spool
+
+    /// Cleans `spool`.
+    public init(_ spool: Spool) { self.spool = spool }
+
+    /// Removes everything whose time is up.
+    ///
+    /// State before: `done/`, `failed/` or `rejected/`; after: gone. Blocks for the disk.
+    public func sweep(asOf now: Timestamp) throws(SystemError) -> Sweep {
+        let lock = try spool.root.openOrCreate(.hidden(SpoolFile.Hidden.totalsLock), mode: 0o600)
+        try lock.lock()
+        var sweep = Sweep()
+        try emptyTrash()
+        var trashed: [(path: Path, id: JobID, state: JobState)] = []
+        for candidate in try expired(asOf: now, &sweep) {
+            guard let path = try trash(candidate, asOf: now) else { continue }
+            trashed.append((path, candidate.id, candidate.state))
+            sweep.freedBytes += candidate.bytes
+        }
+        guard !trashed.isEmpty else { return sweep }
+        for state in Set(trashed.map(\.state)) { try spool.flush(directory: Path(state)) }
+        try spool.flush(directory: .hidden(SpoolFile.Hidden.trash))
+        try count(trashed.map { ($0.path, $0.state) })
+        for entry in trashed { try spool.root.removeTree(entry.path) }
+        sweep.removed = trashed.map { ($0.id, $0.state) }
+        return sweep
+    }
+
+    private func timeToLive(_ state: JobState) -> Duration {
+        switch state {
+        case .done: spool.settings.resultTTL
+        case .failed: spool.settings.failedTTL
+        case .rejected, .queued, .running: spool.settings.rejectedTTL
+        }
+    }
+
+    /// What is over its time, and refused drops above their bytes; sets the next expiry.
+    private func expired(asOf now: Timestamp, _ sweep: inout Sweep) throws(SystemError)
+        -> [Candidate]
+    {
+        var expired: [Candidate] = []
+        var keptRefused: [Candidate] = []
+        for state in JobState.finished {
+            for candidate in try candidates(in: state) {
+                let expiry = candidate.ended.advanced(by: timeToLive(state))
+                if expiry <= now {
+                    expired.append(candidate)
+                } else {
+                    sweep.nextExpiry = min(sweep.nextExpiry ?? expiry, expiry)
+                    if state == .rejected { keptRefused.append(candidate) }
+                }
+            }
+        }
+        var bytes = keptRefused.reduce(0) { $0 + $1.bytes }
+        for candidate in keptRefused.sorted(by: { $0.ended < $1.ended })
+        where bytes > Int64(spool.settings.maxRejectedBytes) {
+            bytes -= candidate.bytes
+            expired.append(candidate)
+        }
+        return expired
+    }
+
+    /// The mtime of a finished bundle is when it ended; the record decides, after locking.
+    private func candidates(in state: JobState) throws(SystemError) -> [Candidate] {
+        var candidates: [Candidate] = []
+        for name in try spool.names(in: Path(state)) {
+            guard let id = try? JobID(name.bytes),
+                let status = try spool.root.status(of: .bundle(state, id)),
+                status.kind == .directory
+            else { continue }
+            let ended = Timestamp(nanoseconds: status.modified)
+            let bytes = try size(of: .bundle(state, id))
+            candidates.append(Candidate(state: state, id: id, ended: ended, bytes: bytes))
+        }
+        return candidates
+    }
+
+    private func size(of bundle: Path) throws(SystemError) -> Int64 {
+        var sum: Int64 = 0
+        for name in try spool.names(in: bundle) {
+            sum += try spool.root.status(of: bundle / name)?.allocated ?? 0
+        }
+        return sum
+    }
+
+    /// Renames a bundle to the trash if its lease is free and it really ended so long ago.
+    private func trash(_ candidate: Candidate, asOf now: Timestamp) throws(SystemError) -> Path? {
+        let bundle = Path.bundle(candidate.state, candidate.id)
+        switch try spool.lease(bundle) {
+        case .gone: return nil
+        case .busy: return nil
+        case .held(let lease):
+            let record = try spool.record(in: bundle, of: candidate.id)
+            let ended = record?.view.completedAt ?? candidate.ended
+            let isOverBytes = candidate.ended.advanced(by: timeToLive(candidate.state)) > now
+            guard isOverBytes || ended.advanced(by: timeToLive(candidate.state)) <= now else {
+                return nil
+            }
+            let path = Path.trash(Path(candidate.id))
+            try spool.root.rename(bundle, to: path)
+            return try spool.holds(lease, of: path) ? path : nil
+        }
+    }
+
+    private func count(_ trashed: [(path: Path, state: JobState)]) throws(SystemError) {
+        var totals = try spool.totals()
+        for entry in trashed { totals.add(entry.state) }
+        totals.counted = trashed.map { Hexadecimal.text(of: $0.path.lastComponent.bytes) }
+        try spool.write(totals)
+    }
+
+    /// Finishes what a crash left: counts the entries that are not counted, unlinks all.
+    private func emptyTrash() throws(SystemError) {
+        let trash = Path.hidden(SpoolFile.Hidden.trash)
+        let names = try spool.names(in: trash)
+        guard !names.isEmpty else { return }
+        let counted = Set(try spool.totals().counted)
+        var uncounted: [(Path, JobState)] = []
+        for name in names where !counted.contains(Hexadecimal.text(of: name.bytes)) {
+            if let state = try endState(of: trash / name) { uncounted.append((trash / name, state)) }
+        }
+        if !uncounted.isEmpty { try count(uncounted) }
+        for name in names { try spool.root.removeTree(trash / name) }
+    }
+
+    private func endState(of bundle: Path) throws(SystemError) -> JobState? {
+        guard let bytes = try spool.read(bundle / Path(BundleFile.record)),
+            let record = JSONText.decode(JobRecord.self, from: bytes)
+        else { return nil }
+        return switch record.view.status {
+        case .completed: .done
+        case .rejected: .rejected
+        default: .failed
+        }
+    }
+}

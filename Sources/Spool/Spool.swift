@@ -1,0 +1,119 @@
+// The spool as an open directory, and the few ways in which its files are written.
+//
+// Guarantee: whoever reads a file made here sees the old content or the new one, never a part; and
+// what `flush` returned from is on the disk (DURABILITY=relaxed leaves that to the kernel).
+//
+// A crash between the temporary file and its rename leaves a file in `.spool/tmp/` (or
+// `status.N.tmp` in a bundle), which recovery removes.
+
+public import Linux
+public import SpoolFormat
+
+/// An open spool directory.
+public final class Spool {
+    /// The directory; all paths of the spool start here.
+    public let root: Directory
+    /// Its path without links and dots.
+    public let path: Path
+    /// The settings in force.
+    public var settings: Settings
+    /// Where events are told.
+    public let log: Log
+
+    /// Opens a spool that `SpoolLayout` has made or checked.
+    public init(_ path: Path, settings: Settings, log: Log) throws(SystemError) {
+        self.path = try Host.resolve(path)
+        root = try Directory(self.path)
+        self.settings = settings
+        self.log = log
+    }
+
+    /// Waits until a file's content is on the disk.
+    func flush(_ file: borrowing File) throws(SystemError) {
+        if settings.durability == .full { try file.sync() }
+    }
+
+    /// Waits until the names in a directory are on the disk.
+    func flush(directory path: Path) throws(SystemError) {
+        guard settings.durability == .full else { return }
+        try root.directory(path).sync()
+    }
+
+    /// Waits until the content of a file is on the disk, whoever wrote it.
+    func flush(file path: Path) throws(SystemError) {
+        guard settings.durability == .full else { return }
+        try root.open(path).sync()
+    }
+
+    /// Makes a file that was not there, with its content on the disk.
+    func write(new path: Path, _ bytes: [UInt8], mode: UInt32 = 0o644) throws(SystemError) {
+        let file = try root.create(path, mode: mode)
+        try file.write(bytes)
+        try flush(file)
+    }
+
+    /// Puts a file in place of an older one as a whole; durable when its directory is flushed.
+    func write(over path: Path, by way: Path, _ bytes: [UInt8]) throws(SystemError) {
+        // A crash may have left it.
+        try removeIfPresent(way)
+        try write(new: way, bytes)
+        try root.replace(path, with: way)
+    }
+
+    /// Puts a view in place of an older one; not durable, for views are only hints.
+    public func write(view path: Path, _ bytes: [UInt8]) throws(SystemError) {
+        let way = Path.temporary()
+        let file = try root.create(way, mode: 0o644)
+        try file.write(bytes)
+        try root.replace(path, with: way)
+    }
+
+    /// Removes a file that may be there.
+    func removeIfPresent(_ path: Path) throws(SystemError) {
+        do throws(SystemError) {
+            try root.remove(path)
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
+    }
+
+    /// A small file's content, at most `limit` bytes; nil when it is not there.
+    public func read(_ path: Path, limit: Int = 1 << 22) throws(SystemError) -> [UInt8]? {
+        do throws(SystemError) {
+            return try root.open(path).contents(limit: limit)
+        } catch {
+            guard error.isNotFound else { throw error }
+            return nil
+        }
+    }
+
+    /// The names in a directory; none when it is not there.
+    public func names(in path: Path) throws(SystemError) -> [Path] {
+        do throws(SystemError) {
+            return try root.directory(path).names()
+        } catch {
+            guard error.isNotFound else { throw error }
+            return []
+        }
+    }
+
+    /// The record in a bundle; nil when the bundle is gone or its record is damaged.
+    ///
+    /// The directory's name counts as the job's ID, whatever the record says (R13).
+    public func record(in bundle: Path, of id: JobID) throws(SystemError) -> JobRecord? {
+        guard let bytes = try read(bundle / Path(BundleFile.record)),
+            var record = JSONText.decode(JobRecord.self, from: bytes)
+        else { return nil }
+        record.view.id = id
+        return record
+    }
+
+    /// Writes the record of a bundle: temporary file, flush, rename. `claim` keeps the temporary
+    /// names of two claims apart (R3).
+    func write(_ record: JobRecord, in bundle: Path, claim: Int = 0) throws(SystemError) {
+        var record = record
+        record.view.updatedAt = .now
+        let way = bundle / Path(BundleFile.temporaryRecord(claim: claim))
+        try write(over: bundle / Path(BundleFile.record), by: way, JSONText.encode(record))
+    }
+}

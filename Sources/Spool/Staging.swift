@@ -1,0 +1,283 @@
+// Admission and refusal, the way from `incoming/` to `queued/` or `rejected/` (R6, PROTOCOL.md).
+//
+// A drop is taken in steps, each durable before the next: the intention (`.members`), the files,
+// the record, the name in its state. What is ready in one turn goes through the same steps
+// together and shares the flushes of the common directories.
+//
+// After a crash staging only goes forward. Before `.members` is durable nothing was taken: the
+// bundle is removed and the drop still stands in `incoming/`. After it, the remaining members are
+// taken, a missing one makes the drop `incomplete_bundle`, and the rest follows as if nothing had
+// happened; without `.members` but with a record, only the last rename is missing. Nothing is ever
+// moved back: the sender may have used the name again.
+//
+// The caller (the watcher, which holds the watcher's lock) has counted the job before (R5).
+
+public import Linux
+public import SpoolFormat
+
+/// Takes drops into the spool.
+public final class Staging {
+    /// What became of a drop.
+    public enum Outcome: Sendable {
+        /// It stands in `queued/`.
+        case admitted(JobRecord)
+        /// It stands in `rejected/`.
+        case refused(JobRecord)
+        /// Nothing was taken; it still stands in `incoming/`.
+        case left(SystemError)
+        /// It stays in staging until the cause is gone; `recover` goes on with it.
+        case stuck(SystemError)
+    }
+
+    private let spool: Spool
+    private var stamp: OrderStamp
+    /// Tells a refused sender when to come back.
+    public var retryAfterSeconds: () -> Int = { 300 }
+
+    /// Takes drops into `spool`; `orders` are the order stamps of all kept records.
+    public init(_ spool: Spool, orders: some Sequence<Int64>) throws(SystemError) {
+        self.spool = spool
+        stamp = try OrderStamp(spool, records: orders)
+    }
+
+    /// Takes drops, in their order of arrival; the outcomes are in the same order.
+    public func take(_ drops: [Drop]) -> [Outcome] {
+        let bundles = drops.map { StagedBundle($0) }
+        each(bundles) { (bundle) throws(SystemError) in try prepare(bundle) }
+        shared(bundles) { (spool) throws(SystemError) in
+            try spool.flush(directory: .hidden(SpoolFile.Hidden.staging))
+        }
+        return finish(bundles)
+    }
+
+    /// The jobs in staging, and whether each will be admitted as far as is known: they count.
+    public func pending() throws(SystemError) -> [(id: JobID, counts: Bool)] {
+        var pending: [(id: JobID, counts: Bool)] = []
+        for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
+            guard let id = try? JobID(name.bytes) else { continue }
+            if let drop = try intention(of: id) {
+                pending.append((id, drop.refusal == nil))
+            } else {
+                let reason = Path.staging(id) / Path(BundleFile.reason)
+                pending.append((id, try spool.root.status(of: reason) == nil))
+            }
+        }
+        return pending
+    }
+
+    /// Goes on with what a crash or an error left in staging.
+    public func recover() throws(SystemError) -> [(id: JobID, outcome: Outcome)] {
+        var bundles: [StagedBundle] = []
+        for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
+            guard let id = try? JobID(name.bytes) else { continue }
+            if let drop = try intention(of: id) {
+                bundles.append(StagedBundle(drop))
+            } else if let bundle = try sealed(id) {
+                bundles.append(bundle)
+            } else {
+                try discard(id)
+            }
+        }
+        let outcomes = finish(bundles)
+        return zip(bundles, outcomes).map { ($0.drop.id, $1) }
+    }
+
+    private func intention(of id: JobID) throws(SystemError) -> Drop? {
+        let path = Path.staging(id) / Path(BundleFile.members)
+        guard let bytes = try spool.read(path) else { return nil }
+        return JSONText.decode(Membership.self, from: bytes)?.drop(id)
+    }
+
+    /// A bundle whose record is written and whose intention is gone: only to be published.
+    private func sealed(_ id: JobID) throws(SystemError) -> StagedBundle? {
+        guard let record = try spool.record(in: .staging(id), of: id) else { return nil }
+        let drop = Drop(
+            id: id, station: nil, droppedAs: Path(id), createdAt: .now, folder: nil, members: [],
+            refusal: record.view.reason?.refusal)
+        let bundle = StagedBundle(drop)
+        bundle.record = record
+        bundle.isSealed = true
+        return bundle
+    }
+
+    /// Removes a bundle into which nothing was taken; one that holds a station's file stays.
+    private func discard(_ id: JobID) throws(SystemError) {
+        let ours: Set<Path> = [Path(BundleFile.lease), Path(BundleFile.members)]
+        let strangers = try spool.names(in: .staging(id)).filter { !ours.contains($0) }
+        guard strangers.isEmpty else {
+            return spool.log.write(
+                "Staging '\(id)' has no readable record or intention but holds \(strangers.count) "
+                    + "files; left as it is. See gpuspool verify.", .error, job: id)
+        }
+        try spool.root.removeTree(.staging(id))
+    }
+
+    // MARK: The steps
+
+    private func finish(_ bundles: [StagedBundle]) -> [Outcome] {
+        each(bundles) { (bundle) throws(SystemError) in try collect(bundle) }
+        shared(bundles) { (spool) throws(SystemError) in
+            for box in Set(bundles.flatMap(\.sources)) { try spool.flush(directory: box) }
+        }
+        each(bundles) { (bundle) throws(SystemError) in try compose(bundle) }
+        each(bundles) { (bundle) throws(SystemError) in try seal(bundle) }
+        each(bundles) { (bundle) throws(SystemError) in try publish(bundle) }
+        shared(bundles) { (spool) throws(SystemError) in
+            for state in Set(bundles.map(\.target)) { try spool.flush(directory: Path(state)) }
+            try spool.flush(directory: .hidden(SpoolFile.Hidden.staging))
+        }
+        return bundles.map(outcome)
+    }
+
+    /// One bundle's error is its own; the others go on.
+    private func each(
+        _ bundles: [StagedBundle], _ step: (StagedBundle) throws(SystemError) -> Void
+    ) {
+        for bundle in bundles where bundle.error == nil {
+            do throws(SystemError) { try step(bundle) } catch { bundle.error = error }
+        }
+    }
+
+    /// An error of a common directory is everybody's.
+    private func shared(
+        _ bundles: [StagedBundle], _ step: (Spool) throws(SystemError) -> Void
+    ) {
+        guard bundles.contains(where: { $0.error == nil }) else { return }
+        do throws(SystemError) {
+            try step(spool)
+        } catch {
+            for bundle in bundles where bundle.error == nil { bundle.error = error }
+        }
+    }
+
+    private func outcome(of bundle: StagedBundle) -> Outcome {
+        if let error = bundle.error {
+            guard !bundle.hasTaken, !bundle.isSealed else { return .stuck(error) }
+            // A second error changes nothing: recovery discards what holds no station's file.
+            try? discard(bundle.drop.id)
+            return .left(error)
+        }
+        guard let record = bundle.record else { preconditionFailure("published without record") }
+        return bundle.target == .queued ? .admitted(record) : .refused(record)
+    }
+
+    /// The lease is made here, once for the job's life; the intention is durable when this ends.
+    private func prepare(_ bundle: StagedBundle) throws(SystemError) {
+        try spool.root.makeDirectory(bundle.path, mode: 0o755)
+        _ = try spool.root.create(bundle.path / Path(BundleFile.lease), mode: 0o600)
+        let intention = JSONText.encode(Membership(bundle.drop))
+        try spool.write(new: bundle.path / Path(BundleFile.members), intention, mode: 0o600)
+        try spool.flush(directory: bundle.path)
+    }
+
+    /// Takes the members. A member that stands in staging was taken before a crash.
+    private func collect(_ bundle: StagedBundle) throws(SystemError) {
+        for member in bundle.drop.members {
+            let target = bundle.path / member.name
+            if try spool.root.status(of: target) != nil {
+                bundle.hasTaken = true
+            } else if try take(member, to: target) {
+                bundle.hasTaken = true
+            } else {
+                bundle.missing.append(member)
+            }
+        }
+        if let folder = bundle.drop.folder { try removeIfEmpty(folder) }
+        try spool.flush(directory: bundle.path)
+    }
+
+    /// False when the file is not there any more, or is another one.
+    ///
+    /// The sender may replace its folder by a link at any moment: no link is followed.
+    private func take(_ member: Drop.Member, to target: Path) throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            let box = try spool.root.directory(member.source.parent)
+            let name = member.source.lastComponent
+            guard try box.status(of: name)?.identity == member.identity else { return false }
+            try box.rename(name, to: spool.root, target)
+            return true
+        } catch {
+            guard error.isNotFound || error.code == .symbolicLink else { throw error }
+            return false
+        }
+    }
+
+    private func removeIfEmpty(_ folder: Path) throws(SystemError) {
+        do throws(SystemError) {
+            try spool.root.directory(folder.parent).removeDirectory(folder.lastComponent)
+        } catch {
+            guard error.isNotFound || error.code == .notEmpty || error.isPermission else {
+                throw error
+            }
+        }
+    }
+
+    /// Looks at what was really taken, and writes the record; starts the write-out of all.
+    private func compose(_ bundle: StagedBundle) throws(SystemError) {
+        guard bundle.record == nil else { return }
+        let inspection = try Inspection(of: bundle, in: spool)
+        let order = stamp.next()
+        bundle.record = inspection.record(
+            of: bundle.drop, order: order, retryAfterSeconds: retryAfterSeconds())
+        try stamp.save(spool)
+        guard let record = bundle.record else { return }
+        if let reason = record.view.reason {
+            let file = bundle.path / Path(BundleFile.reason)
+            try spool.removeIfPresent(file)
+            try spool.write(new: file, JSONText.encode(Reason.File(reason, of: record.view)))
+        }
+        for name in bundle.files { try spool.root.open(bundle.path / name).startWriting() }
+    }
+
+    /// I2: every byte and the record are on the disk before the bundle gets its name in a state.
+    private func seal(_ bundle: StagedBundle) throws(SystemError) {
+        guard let record = bundle.record else { return }
+        if !bundle.isSealed {
+            try spool.write(record, in: bundle.path)
+            for name in bundle.files { try spool.flush(file: bundle.path / name) }
+            try spool.root.remove(bundle.path / Path(BundleFile.members))
+        }
+        let directory = try spool.root.directory(bundle.path)
+        // R2: the last change inside; from here on the mtime is the FIFO key.
+        try directory.setModified(
+            bundle.target == .queued
+                ? record.stamp : record.view.reason?.rejectedAt.nanoseconds ?? record.stamp)
+        try spool.flush(directory: bundle.path)
+    }
+
+    private func publish(_ bundle: StagedBundle) throws(SystemError) {
+        try spool.root.rename(bundle.path, to: .bundle(bundle.target, bundle.drop.id))
+    }
+}
+
+/// A drop on its way through staging.
+final class StagedBundle {
+    let drop: Drop
+    /// Whether any file of the station stands in staging.
+    var hasTaken = false
+    /// Whether record and files are on the disk already.
+    var isSealed = false
+    /// Members that were not where they should be.
+    var missing: [Drop.Member] = []
+    var record: JobRecord?
+    var error: SystemError?
+
+    init(_ drop: Drop) { self.drop = drop }
+
+    var path: Path { .staging(drop.id) }
+
+    /// Where it goes.
+    var target: JobState { record?.view.reason == nil ? .queued : .rejected }
+
+    /// The directories its members come from, and that of its folder.
+    var sources: [Path] {
+        let directories = drop.members.map { $0.source.parent }
+        return drop.folder.map { [$0.parent] } ?? directories
+    }
+
+    /// The station's files that the bundle cannot do without.
+    var files: [Path] {
+        guard target == .queued else { return [] }
+        return drop.members.filter { $0.role != .other }.map(\.name)
+    }
+}

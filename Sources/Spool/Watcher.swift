@@ -1,0 +1,374 @@
+// The watcher: the one process that lets jobs in and writes the views.
+//
+// It owns `incoming/`, staging, `status/` and `queue.json`, and shares nothing in memory with
+// workers and cleanup: what they do it sees as names that move between directories. One inotify
+// watches all of them, so that events come in the order in which things happened (R5).
+//
+// Each turn: read the events, bring the table of jobs up to date, judge the drops, take what is
+// ready together, write the views that changed, set the timer. A crash at any point loses nothing
+// but views: staging goes forward at the next start, and everything else is read from the
+// directories. An overflow of events is treated like a start: watches stand, then list, then the
+// events, then decide.
+
+public import Linux
+internal import SpoolFormat
+
+/// Serves a spool's door.
+public final class Watcher {
+    let spool: Spool
+    let loop: EventLoop
+    var table = JobTable()
+    var forecast = Forecast()
+    var receiving: [DropKey: Reception] = [:]
+    /// Drops that could not be taken, with the error shown to their senders.
+    var postponed: [DropKey: (until: Moment, error: String)] = [:]
+    let staging: Staging
+    let crew: Crew
+    let inbox: Inbox
+    /// When staging that got stuck is tried again.
+    var nextRecovery: Moment?
+    private let lock: File
+    private let inotify: Inotify
+    private let views: Views
+    private var watches: [Inotify.Watch: Place] = [:]
+    private var timer: Timer?
+    private var turn: Deferred?
+    private var totals = Totals()
+    private var candidates: [Candidate] = []
+
+    /// What a watched directory holds.
+    private enum Place {
+        case state(JobState)
+        case hidden, stations, workers
+    }
+
+    /// A drop that is being received: its ID stands from the first sight of its first file.
+    struct Reception {
+        var id: JobID
+        let firstSeen: Timestamp
+    }
+
+    /// Takes the watcher's lock and starts; everything else happens on `loop`.
+    ///
+    /// - Throws: `WatcherProblem.taken` when another watcher serves this spool.
+    public static func start(_ spool: Spool, on loop: EventLoop) throws(WatcherProblem) -> Watcher {
+        let holder: [UInt8]
+        do throws(SystemError) {
+            let lock = try spool.root.openOrCreate(
+                .hidden(SpoolFile.Hidden.watcherLock), mode: 0o644)
+            if try lock.tryLock() {
+                try lock.truncate(to: 0)
+                try lock.write("process \(Host.pid) on \(Host.name)\n".utf8)
+                let watcher = try Watcher(spool, on: loop, lock: lock)
+                try watcher.start()
+                return watcher
+            }
+            holder = try lock.contents(limit: 64)
+        } catch { throw .system(error) }
+        let line = holder.prefix { $0 != UInt8(ascii: "\n") }
+        throw .taken(by: String(decoding: line, as: UTF8.self))
+    }
+
+    private init(_ spool: Spool, on loop: EventLoop, lock: consuming File) throws(SystemError) {
+        self.spool = spool
+        self.loop = loop
+        self.lock = lock
+        let wake = Wake()
+        inotify = try Inotify(loop) { wake.body() }
+        // Watches first, listings later (R5).
+        watches = try Watcher.watchAll(spool, inotify)
+        crew = Crew(spool, on: loop) { wake.body() }
+        inbox = try Inbox(spool, inotify: inotify)
+        views = try Views(spool)
+        staging = try Staging(spool, orders: Watcher.orders(spool))
+        timer = try Timer(loop) { wake.body() }
+        let turn = Deferred(loop) { [unowned self] in takeTurn() }
+        self.turn = turn
+        wake.body = { turn.request() }
+    }
+
+    /// Callbacks are needed before there is a watcher to call.
+    private final class Wake { var body: () -> Void = {} }
+
+    private static func watchAll(_ spool: Spool, _ inotify: Inotify) throws(SystemError)
+        -> [Inotify.Watch: Place]
+    {
+        var watches: [Inotify.Watch: Place] = [:]
+        let mask: Inotify.Mask = [.movedTo, .movedFrom, .removed, .selfRemoved, .selfMoved]
+        for state in JobState.allCases {
+            watches[try inotify.add(spool.path / Path(state), mask)] = .state(state)
+        }
+        let private_ = Path(SpoolFile.hidden)
+        watches[try inotify.add(spool.path / private_, [.movedTo, .created, .removed])] = .hidden
+        let stations = spool.path / .hidden(SpoolFile.Hidden.stations)
+        watches[try inotify.add(stations, [.movedTo, .removed, .movedFrom])] = .stations
+        let workers = spool.path / .hidden(SpoolFile.Hidden.workers)
+        watches[try inotify.add(workers, [.movedTo, .removed])] = .workers
+        return watches
+    }
+
+    /// The order stamps of all kept records (R8).
+    private static func orders(_ spool: Spool) throws(SystemError) -> [Int64] {
+        var orders: [Int64] = []
+        for state in JobState.allCases {
+            for name in try spool.names(in: Path(state)) {
+                let record = try spool.read(Path(state) / name / Path(BundleFile.record))
+                    .flatMap { JSONText.decode(JobRecord.self, from: $0) }
+                if let record { orders.append(record.orderNanoseconds) }
+            }
+        }
+        return orders
+    }
+
+    private func start() throws(SystemError) {
+        let settings = spool.settings
+        spool.log.write(
+            "Started - Max size: \(settings.maxInflightJobs), "
+                + "Cleanup age: \(DurationText.seconds(settings.resultTTL))s")
+        staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
+        try Howto.write(to: spool)
+        try list()
+        recoverStaging()
+        turn?.request()
+    }
+
+    /// Everything anew, with the watches in place: at start and after lost events.
+    private func list() throws(SystemError) {
+        try declareStations()
+        try crew.list()
+        totals = try spool.totals()
+        for (id, counts) in try staging.pending() {
+            if counts { table.reserve(id) } else { table.stage(id) }
+        }
+        for state in JobState.allCases {
+            for name in try spool.names(in: Path(state)) { try arrived(name, in: state) }
+        }
+        for (id, job) in table.jobs {
+            if case .finished(let state) = job.place { try checkPresence(id, state) }
+        }
+    }
+
+    private func declareStations() throws(SystemError) {
+        let names = try spool.names(in: .hidden(SpoolFile.Hidden.stations))
+        try inbox.declare(names.compactMap { $0.text.flatMap { StationName($0) } })
+    }
+
+    // MARK: A turn
+
+    private func takeTurn() {
+        do throws(SystemError) {
+            try readEvents()
+            if let time = nextRecovery, time <= .now { recoverStaging() }
+            var again = nextRecovery
+            if inbox.earliestPass <= .now {
+                again = min(again, try serveDoor())
+            } else {
+                again = min(again, inbox.earliestPass)
+            }
+            try showViews()
+            timer?.set(again)
+        } catch {
+            spool.log.write(error, while: "Watching the spool")
+            timer?.set(.now + .seconds(5))
+        }
+    }
+
+    private func readEvents() throws(SystemError) {
+        for event in try inotify.drain() {
+            if event.mask.contains(.overflow) {
+                spool.log.write("Events were lost (queue overflow); listing everything.", .warning)
+                inbox.distrustEvents()
+                try list()
+            } else if let place = event.watch.flatMap({ watches[$0] }) {
+                try handle(event, in: place)
+            } else {
+                _ = inbox.note(event)
+            }
+        }
+    }
+
+    private func handle(_ event: Inotify.Event, in place: Place) throws(SystemError) {
+        switch place {
+        case .state(let state) where event.mask.contains(.movedTo):
+            try arrived(event.name, in: state)
+        case .state(let state):
+            if let id = try? JobID(event.name.bytes), state != .running {
+                try checkPresence(id, state)
+            }
+        case .hidden:
+            if event.name == Path(SpoolFile.Hidden.totals) { totals = try spool.totals() }
+        case .stations: try declareStations()
+        case .workers: try crew.read(event.name)
+        }
+    }
+
+    /// A bundle was seen in a state.
+    private func arrived(_ name: Path, in state: JobState) throws(SystemError) {
+        if state == .running {
+            guard let attempt = AttemptName(name.bytes),
+                try spool.root.status(of: .bundle(attempt)) != nil
+            else { return }
+            table.running(attempt.id, claim: attempt.claim)
+            if table.jobs[attempt.id]?.record == nil {
+                let record = try spool.record(in: .bundle(attempt), of: attempt.id)
+                if let record { table.describe(attempt.id, record) }
+            }
+            return
+        }
+        guard let id = try? JobID(name.bytes),
+            let status = try spool.root.status(of: .bundle(state, id)),
+            let record = try spool.record(in: .bundle(state, id), of: id)
+        else { return try vanished(name, from: state) }
+        if state == .queued { return table.queued(id, stamp: status.modified, record) }
+        table.finished(id, state, record)
+        forecast.learn(record.view)
+    }
+
+    /// It arrived and has gone on before we looked. If it had ended, it counts no longer: its
+    /// name was live, so the event was about that job and no other.
+    private func vanished(_ name: Path, from state: JobState) throws(SystemError) {
+        guard state.isFinished, let id = try? JobID(name.bytes), table.live.contains(id) else {
+            return
+        }
+        table.finished(id, state, nil)
+        try checkPresence(id, state)
+    }
+
+    /// A finished bundle may have been cleaned up, given its name away, or been retried.
+    private func checkPresence(_ id: JobID, _ state: JobState) throws(SystemError) {
+        if try spool.root.status(of: .bundle(state, id)) == nil { table.left(id, state) }
+    }
+
+    private func recoverStaging() {
+        nextRecovery = nil
+        do throws(SystemError) {
+            for (id, outcome) in try staging.recover() { settle(id, outcome) }
+        } catch {
+            spool.log.write(error, while: "Recovering staged drops")
+            nextRecovery = .now + .seconds(5)
+        }
+    }
+
+    private func serveDoor() throws(SystemError) -> Moment? {
+        let (found, again) = try inbox.pass(now: .now)
+        candidates = found
+        let keys = Set(found.map(\.key))
+        for key in receiving.keys where !keys.contains(key) { receiving[key] = nil }
+        for key in postponed.keys where !keys.contains(key) { postponed[key] = nil }
+        let taken = admit(found)
+        candidates.removeAll { taken.contains($0.key) }
+        return min(again, postponed.values.map(\.until).min())
+    }
+
+    // MARK: Views
+
+    private func showViews() throws(SystemError) {
+        var all: [JobID: JobView] = [:]
+        for (id, job) in table.jobs {
+            if let view = view(of: id, job) { all[id] = view }
+        }
+        for (place, entry) in table.queue.entries.enumerated() {
+            let seconds = wait(position: place + 1, all[entry.id]?.model)
+            all[entry.id]?.position = place + 1
+            all[entry.id]?.estimatedWaitSeconds = seconds
+        }
+        for candidate in candidates {
+            if let view = view(of: candidate) { all[view.id] = view }
+        }
+        try views.show(all)
+        try views.show(queueView(all))
+    }
+
+    private func view(of id: JobID, _ job: TrackedJob) -> JobView? {
+        guard var view = job.record?.view else { return nil }
+        view.id = id
+        switch job.place {
+        case .staging: return nil
+        case .queued:
+            view.status = .queued
+            if let model = view.model, !crew.offers(model) {
+                view.waitingFor = "a worker that offers the model '\(model)'"
+            }
+        case .running(let claim):
+            view.status = .processing
+            view.position = nil
+            guard let card = crew.worker(of: id, claim: claim) else { break }
+            view.startedAt = card.startedAt
+            view.progress = card.progress
+            view.model = view.model ?? card.model
+        case .finished: break
+        }
+        return view
+    }
+
+    private func view(of candidate: Candidate) -> JobView? {
+        guard let reception = receiving[candidate.key] else { return nil }
+        var view = JobView(id: reception.id, status: .receiving)
+        view.createdAt = reception.firstSeen
+        view.station = candidate.station?.description
+        view.droppedAs = Path(candidate.key.stem).description
+        if case .wait(_, let what, let error) = candidate.judgement {
+            view.waitingFor = what
+            view.error = error
+        } else if let refusal = capacity() {
+            view.status = .throttled
+            view.waitingFor = refusal.detail
+        }
+        if let postponed = postponed[candidate.key] { view.error = postponed.error }
+        return view
+    }
+
+    private func wait(position: Int, _ model: String?) -> Int {
+        let workers = max(1, crew.alive.count)
+        let rounds = (position + workers - 1) / workers
+        return (forecast.expected(model) * rounds).wholeSeconds
+    }
+
+    /// When a refused sender should come back: once there is history, when a slot frees.
+    private var retryAfterSeconds: Int {
+        guard let run = forecast.measured(nil), !crew.alive.isEmpty else {
+            return spool.settings.retryAfter.wholeSeconds
+        }
+        return max(1, run.wholeSeconds)
+    }
+
+    private func queueView(_ all: [JobID: JobView]) -> QueueView {
+        var view = QueueView(updatedAt: .now)
+        view.queueSize = table.live.count
+        view.maximumQueueSize = spool.settings.maxInflightJobs
+        view.queuedCount = table.live.count - table.runningCount
+        view.processingCount = table.runningCount
+        view.completedCount = totals.completed + table.count(.done)
+        view.failedCount = totals.failed + table.count(.failed)
+        view.rejectedCount = totals.rejected + table.count(.rejected)
+        view.totalJobs = table.jobs.count
+        let running = all.values.filter { $0.status == .processing }
+            .sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
+        let queued = table.queue.entries.compactMap { all[$0.id] }
+        let ended = all.values.filter { $0.completedAt != nil }
+            .sorted { ($1.completedAt, $1.id) < ($0.completedAt, $0.id) }
+        view.currentJobID = running.first?.id
+        view.oldestJobCreatedAt = (running + queued).compactMap(\.createdAt).min()
+        view.workers = crew.alive.map { QueueView.Worker($0) }
+        view.jobs = (running + queued + ended).map { QueueView.Job($0) }
+        return view
+    }
+}
+
+/// Why a watcher cannot start.
+public enum WatcherProblem: Error {
+    /// Another process serves this spool; who it is, as it says itself.
+    case taken(by: String)
+    /// A system call failed.
+    case system(SystemError)
+}
+
+private func < (left: (Timestamp?, JobID), right: (Timestamp?, JobID)) -> Bool {
+    let (a, b) = (left.0?.nanoseconds ?? 0, right.0?.nanoseconds ?? 0)
+    return a == b ? left.1 < right.1 : a < b
+}
+
+private func min(_ left: Moment?, _ right: Moment?) -> Moment? {
+    guard let left, let right else { return left ?? right }
+    return left < right ? left : right
+}

@@ -1,0 +1,52 @@
+/// The durable record of a job, `status.json` in its bundle: what the view says, and what the
+/// service needs to go on after a crash.
+public struct JobRecord: Hashable, Sendable {
+    /// What everybody may know.
+    public var view: JobView
+    /// The image's file name in the bundle.
+    public var image: String?
+    /// The seed of every run: the station's, or drawn before the first.
+    public var seed: Int64?
+    /// The stamp given at admission: nanoseconds since 1970, strictly increasing.
+    public var orderNanoseconds: Int64
+    /// Not to be run before; nanoseconds since 1970; 0 when it was due from the start.
+    public var dueNanoseconds: Int64
+    /// How often it was claimed; the next claim's number is one more.
+    public var claims: Int
+
+    /// The record of a job that was admitted, or refused, now.
+    public init(view: JobView, image: String?, orderNanoseconds: Int64, dueNanoseconds: Int64 = 0) {
+        self.view = view
+        self.image = image
+        self.orderNanoseconds = orderNanoseconds
+        self.dueNanoseconds = dueNanoseconds
+        claims = 0
+    }
+
+    /// The bundle's mtime while it is queued: the FIFO key.
+    public var stamp: Int64 { max(orderNanoseconds, dueNanoseconds) }
+}
+
+extension JobRecord: Codable {
+    /// Reads a record.
+    public init(from decoder: any Decoder) throws {
+        view = try JobView(from: decoder)
+        let values = try decoder.container(keyedBy: JobKey.self)
+        image = try values.decodeIfPresent(String.self, forKey: .image)
+        seed = try values.decodeIfPresent(Int64.self, forKey: .seed)
+        orderNanoseconds = try values.decode(Int64.self, forKey: .orderNanoseconds)
+        dueNanoseconds = try values.decode(Int64.self, forKey: .dueNanoseconds)
+        claims = try values.decode(Int.self, forKey: .claims)
+    }
+
+    /// Writes the view's fields and the service's own beside them.
+    public func encode(to encoder: any Encoder) throws {
+        try view.encode(to: encoder)
+        var values = encoder.container(keyedBy: JobKey.self)
+        try values.encode(image, forKey: .image)
+        try values.encode(seed, forKey: .seed)
+        try values.encode(orderNanoseconds, forKey: .orderNanoseconds)
+        try values.encode(dueNanoseconds, forKey: .dueNanoseconds)
+        try values.encode(claims, forKey: .claims)
+    }
+}

@@ -1,0 +1,228 @@
+// `submit` drops like any station: both files under temporary names, then renamed, the JSON last.
+// It finds its job by the drop's name, the image's hash and a view that was not there before.
+
+internal import Linux
+internal import Spool
+internal import SpoolFormat
+
+extension Subcommand {
+    static let submit = Subcommand(
+        "submit", "IMAGE INSTRUCTION", summary: "drop a photo and wait for the door's answer",
+        discussion: """
+            Prints the job's ID and its position. Exit status 65: refused for good; 75: try later.
+            """,
+        options: [
+            Option("--seed", "N", "repeatable chance: 0 to 9223372036854775807"),
+            Option("--model", "MODEL", "the model, if not the default one"),
+            Option("--system-prompt", "TEXT", "replaces the model's own"),
+            Option("--name", "NAME", "the drop's name (default: the image's)"),
+            Option("--station", "STATION", "drop into this station's box"),
+            Option("--wait", nil, "wait for the result and print its path"),
+            Option("--retry", nil, "when told to come back later, do so"),
+            Option("--output", "FILE", "copy the result to FILE (implies --wait)"),
+        ]
+    ) { invocation in
+        let submission = try Submission(invocation)
+        while true {
+            let view = try submission.dropAndAwaitVerdict()
+            guard view.exitCode == .tryLater, invocation.has("--retry"),
+                let seconds = view.reason?.retryAfterSeconds
+            else { return try submission.report(view) }
+            try submission.pause(seconds, view)
+        }
+    }
+}
+
+/// One photo on its way in.
+private final class Submission {
+    /// What the station's JSON says.
+    private struct RequestFile: Encodable {
+        let instruction: String
+        let image: String
+        let seed: Int64?
+        let model: String?
+        let system_prompt: String?
+        let sha256: String
+    }
+
+    private let invocation: Invocation
+    private let spool: Spool
+    private let photo: [UInt8]
+    private let hash: String
+    private let box: Path
+    private let stem: Path
+    private let imageName: Path
+    private let request: [UInt8]
+
+    init(_ invocation: Invocation) throws {
+        self.invocation = invocation
+        let operands = try invocation.operands(2...2, of: "submit")
+        spool = try invocation.spool()
+        guard try JobLookup(spool).hasWatcher() != false else {
+            throw Failure(
+                .tryLater,
+                "no watcher serves '\(spool.path)', so nobody would take the drop. "
+                    + "Start one: gpuspool --spool '\(spool.path)' run")
+        }
+        photo = try Submission.read(operands[0], limit: spool.settings.maxImageBytes)
+        hash = SHA256.hex(of: photo)
+        let file = operands[0].lastComponent
+        stem = invocation.path("--name") ?? Path(DropName.stem(of: file.bytes))
+        let suffix = file.bytes.dropFirst(DropName.stem(of: file.bytes).count)
+        imageName = Path(stem.bytes + suffix)
+        box = try Submission.box(invocation, spool)
+        request = try Submission.request(invocation, operands[1], imageName, hash)
+    }
+
+    private static func read(_ path: Path, limit: Int) throws -> [UInt8] {
+        let file: File
+        do throws(SystemError) {
+            let parent = try Directory(path.parent)
+            file = try parent.open(path.lastComponent)
+        } catch {
+            guard error.code == .symbolicLink else { throw error }
+            let target = try Host.resolve(path)
+            return try read(target, limit: limit)
+        }
+        // One byte more than the door allows: it then gives the reason.
+        return try file.contents(limit: limit + 1)
+    }
+
+    private static func box(_ invocation: Invocation, _ spool: Spool) throws -> Path {
+        guard let text = try invocation.text("--station") else { return .incoming }
+        guard let station = StationName(text),
+            try spool.root.status(of: .dropBox(of: station))?.kind == .directory
+        else {
+            throw Failure(
+                .notFound,
+                "there is no station '\(text)'. Declare it: gpuspool station add '\(text)'")
+        }
+        return .dropBox(of: station)
+    }
+
+    private static func request(
+        _ invocation: Invocation, _ instruction: Path, _ image: Path, _ hash: String
+    ) throws -> [UInt8] {
+        guard let instruction = instruction.text, let image = image.text else {
+            throw Failure(.usage, "the instruction and the image's name must be UTF-8.")
+        }
+        var seed: Int64?
+        if let text = try invocation.text("--seed") {
+            guard let number = Int64(text), number >= 0 else {
+                throw Failure(
+                    .usage,
+                    "--seed is '\(text)'; it must be an integer from 0 to 9223372036854775807.")
+            }
+            seed = number
+        }
+        return JSONText.encode(
+            RequestFile(
+                instruction: instruction, image: image, seed: seed,
+                model: try invocation.text("--model"),
+                system_prompt: try invocation.text("--system-prompt"), sha256: hash))
+    }
+
+    /// Drops both files and waits until the door has answered.
+    func dropAndAwaitVerdict() throws -> JobView {
+        let before = Set(try views().map(\.createdAt))
+        try drop(photo, as: imageName)
+        try drop(request, as: Path(stem.bytes + ".json".utf8))
+        let patience = Moment.now + .seconds(30)
+        let verdict = try Follower(spool).wait(until: patience) { [unowned self] () -> JobView? in
+            try views().first {
+                !before.contains($0.createdAt) && $0.sha256 == hash
+                    && $0.status != .receiving && $0.status != .throttled
+            }
+        }
+        guard let verdict else {
+            throw Failure(
+                .tryLater,
+                "the door gave no answer within 30 s; the drop is in '\(spool.path / box)'. "
+                    + "Look: gpuspool status '\(stem)'")
+        }
+        return verdict
+    }
+
+    /// The views of all jobs that were dropped by this name.
+    private func views() throws -> [JobView] {
+        let names = try spool.names(in: Path(SpoolFile.status))
+        let mine = names.filter {
+            // ID, STATION.ID, ID~k: whatever the watcher made of it holds the drop's own name.
+            $0.description.contains(stem.description)
+        }
+        return try mine.compactMap { name in
+            guard let bytes = try spool.read(Path(SpoolFile.status) / name),
+                let view = JSONText.decode(JobView.self, from: bytes),
+                view.droppedAs == stem.description
+            else { return nil }
+            return view
+        }
+    }
+
+    private func drop(_ bytes: [UInt8], as name: Path) throws {
+        let directory = try spool.root.directory(box)
+        let way = Path(".\(Host.pid).\(Hexadecimal.text(of: Host.random(4))).part")
+        let file = try directory.create(way, mode: 0o644)
+        do throws(SystemError) {
+            try file.write(bytes)
+            try file.sync()
+            try directory.rename(way, to: name)
+        } catch {
+            try? directory.remove(way)
+            guard error.code == .exists else { throw error }
+            throw Failure(
+                .tryLater,
+                "'\(name)' stands in '\(box)' already, waiting to be taken. "
+                    + "Give this drop another name with --name.")
+        }
+    }
+
+    /// Waits as long as the door said.
+    func pause(_ seconds: Int, _ view: JobView) throws {
+        try StandardStream.error.write(
+            "gpuspool: \(view.error ?? "") Trying again in \(seconds) s.\n")
+        _ = try Follower(spool).wait(until: .now + .seconds(seconds)) { nil as Bool? }
+    }
+
+    /// Prints the verdict, and with `--wait` how the job ends.
+    func report(_ verdict: JobView) throws -> ExitCode {
+        if verdict.status == .rejected {
+            try invocation.print(verdict, or: "")
+            if let error = verdict.error { try StandardStream.error.write("gpuspool: \(error)\n") }
+            return verdict.exitCode
+        }
+        guard invocation.has("--wait") || invocation.has("--output") else {
+            try invocation.print(verdict, or: "\(verdict.line)")
+            return .done
+        }
+        let progress = Progress(invocation)
+        let end = try Follower(spool).follow(verdict.id) { try progress.show($0) }
+        guard let end else { throw Failure(.notFound, "job \(verdict.id) was cleaned up.") }
+        guard end.status == .completed, let name = end.resultPath else {
+            try invocation.print(end, or: "")
+            try StandardStream.error.write("gpuspool: \(end.error ?? end.status.rawValue)\n")
+            return end.exitCode
+        }
+        var result = spool.path / .bundle(.done, end.id) / Path(name)
+        if let output = invocation.path("--output") {
+            try copy(result, to: output)
+            result = output
+        }
+        try invocation.print(end, or: "\(result)\n")
+        return .done
+    }
+
+    private func copy(_ result: Path, to output: Path) throws {
+        let source = try Directory(result.parent).open(result.lastComponent)
+        let directory = try Directory(output.parent)
+        let way = Path(output.lastComponent.bytes + ".\(Host.pid).part".utf8)
+        let file = try directory.create(way, mode: 0o644)
+        do throws(SystemError) {
+            try file.copy(from: source)
+            try directory.replace(output.lastComponent, with: way)
+        } catch {
+            try? directory.remove(way)
+            throw error
+        }
+    }
+}
