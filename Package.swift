@@ -34,10 +34,12 @@ let package = Package(
             name: "Worker", dependencies: ["Spool", "Linux", "SpoolFormat", "Pipelines"],
             swiftSettings: settings),
         .executableTarget(
-            name: "gpuspool", dependencies: ["Worker", "Spool", "Linux", "SpoolFormat", "Pipelines"],
+            name: "gpuspool",
+            dependencies: ["Worker", "Spool", "Linux", "SpoolFormat", "Pipelines"],
             swiftSettings: settings, linkerSettings: linking),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: settings),
-        .testTarget(name: "SpoolFormatTests", dependencies: ["SpoolFormat"], swiftSettings: settings),
+        .testTarget(
+            name: "SpoolFormatTests", dependencies: ["SpoolFormat"], swiftSettings: settings),
         .testTarget(
             name: "SpoolTests", dependencies: ["Spool", "SpoolFormat", "Linux"],
             swiftSettings: settings),

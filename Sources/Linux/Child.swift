@@ -95,7 +95,9 @@ public final class Child {
         defer { for pointer in pointers { free(pointer) } }
         pointers.append(nil)
         return try pointers.withUnsafeMutableBufferPointer { (buffer) throws(SystemError) in
-            guard let start = buffer.baseAddress else { throw SystemError("exec", [], code: EINVAL) }
+            guard let start = buffer.baseAddress else {
+                throw SystemError("exec", [], code: EINVAL)
+            }
             return try body(start)
         }
     }

@@ -25,7 +25,8 @@ public final class Timer {
     ) throws(SystemError) {
         let id = clock == .monotonic ? CLOCK_BOOTTIME : CLOCK_REALTIME
         let flags = Int32(TFD_CLOEXEC) | Int32(TFD_NONBLOCK)
-        descriptor = Descriptor(owning: try retrying("timerfd_create") { timerfd_create(id, flags) })
+        descriptor = Descriptor(
+            owning: try retrying("timerfd_create") { timerfd_create(id, flags) })
         self.clock = clock
         self.handler = handler
         registration = try loop.watch(descriptor) { [unowned self] in expired() }

@@ -136,7 +136,8 @@ extension Watcher {
             try spool.flush(directory: Path(state))
             table.left(id, state)
             table.finished(older, state, job.record)
-            spool.log.write("Job \(id.short) gives its name to a newcomer: now \(older)", job: older)
+            spool.log.write(
+                "Job \(id.short) gives its name to a newcomer: now \(older)", job: older)
             return try spool.holds(lease, of: .bundle(state, older))
         }
     }

@@ -84,7 +84,9 @@ final class Arrival {
     {
         if let request, request.status == status { return request.verdict }
         let verdict: Contents.Verdict<Request, String>
-        if let notAFile { verdict = .wrong(notAFile) } else {
+        if let notAFile {
+            verdict = .wrong(notAFile)
+        } else {
             verdict = try Contents.request(path, in: spool)
         }
         request = (status, verdict)

@@ -90,7 +90,8 @@ public struct Claim: ~Copyable {
     }
 
     /// Publishes the checked output as the job's result; ends in `done/` (I3).
-    public consuming func complete(model: ModelName, seed: Int64) throws(SystemError) -> Completion {
+    public consuming func complete(model: ModelName, seed: Int64) throws(SystemError) -> Completion
+    {
         let now = Timestamp.now
         let result = BundleFile.result(
             model: model, completed: now, seed: seed, random: Host.random(4))
@@ -115,7 +116,8 @@ public struct Claim: ~Copyable {
     }
 
     /// Ends the job in `failed/` with a sentence that tells why.
-    public consuming func fail(_ error: String, deadLetter: Bool = false) throws(SystemError) -> End {
+    public consuming func fail(_ error: String, deadLetter: Bool = false) throws(SystemError) -> End
+    {
         let (spool, bundle) = (spool, bundle)
         let (output, claim) = (bundle / outputName, attempt.claim)
         record.view.status = .failed

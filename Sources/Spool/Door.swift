@@ -143,7 +143,8 @@ struct Door {
             case .ready: continue
             case .wait where try isProven(image, by: instruction, in: box): continue
             case .wait(let until) where now < deadline:
-                return .wait(until: min(until, deadline), for: "the end of '\(file.name)'", error: nil)
+                return .wait(
+                    until: min(until, deadline), for: "the end of '\(file.name)'", error: nil)
             case .wait: return .refuse(neverEnded(file))
             case .unreadable(let error):
                 let refusal = unreadable(file, error)
@@ -289,7 +290,8 @@ struct Door {
             return Refusal(
                 .invalidRequest,
                 "The folder holds \(instructions.count) JSON files and \(images) other files "
-                    + "(\(names.joined(separator: ", "))); only one JSON and one image are allowed.")
+                    + "(\(names.joined(separator: ", "))); only one JSON and one image are allowed."
+            )
         }
         return nil
     }

@@ -147,7 +147,9 @@ public struct Retention {
         let counted = Set(try spool.totals().counted)
         var uncounted: [(Path, JobState)] = []
         for name in names where !counted.contains(Hexadecimal.text(of: name.bytes)) {
-            if let state = try endState(of: trash / name) { uncounted.append((trash / name, state)) }
+            if let state = try endState(of: trash / name) {
+                uncounted.append((trash / name, state))
+            }
         }
         if !uncounted.isEmpty { try count(uncounted) }
         for name in names { try spool.root.removeTree(trash / name) }

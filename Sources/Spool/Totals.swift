@@ -34,7 +34,8 @@ extension Spool {
     public func totals() throws(SystemError) -> Totals {
         guard let bytes = try read(.hidden(SpoolFile.Hidden.totals)) else { return Totals() }
         guard let totals = JSONText.decode(Totals.self, from: bytes) else {
-            log.write("'\(Path.hidden(SpoolFile.Hidden.totals))' is damaged; counting anew.", .error)
+            log.write(
+                "'\(Path.hidden(SpoolFile.Hidden.totals))' is damaged; counting anew.", .error)
             return Totals()
         }
         return totals

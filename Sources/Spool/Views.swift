@@ -16,7 +16,9 @@ final class Views {
     init(_ spool: Spool) throws(SystemError) {
         self.spool = spool
         leftover = Set(
-            try spool.names(in: Path(SpoolFile.status)).compactMap { SpoolFile.id(ofView: $0.bytes) })
+            try spool.names(in: Path(SpoolFile.status)).compactMap {
+                SpoolFile.id(ofView: $0.bytes)
+            })
     }
 
     /// Makes the views of exactly these jobs stand in `status/`.

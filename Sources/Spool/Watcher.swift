@@ -98,8 +98,8 @@ public final class Watcher {
         for state in JobState.allCases {
             watches[try inotify.add(spool.path / Path(state), mask)] = .state(state)
         }
-        let private_ = Path(SpoolFile.hidden)
-        watches[try inotify.add(spool.path / private_, [.movedTo, .created, .removed])] = .hidden
+        let hidden = Path(SpoolFile.hidden)
+        watches[try inotify.add(spool.path / hidden, [.movedTo, .created, .removed])] = .hidden
         let stations = spool.path / .hidden(SpoolFile.Hidden.stations)
         watches[try inotify.add(stations, [.movedTo, .removed, .movedFrom])] = .stations
         let workers = spool.path / .hidden(SpoolFile.Hidden.workers)

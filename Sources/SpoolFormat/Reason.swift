@@ -53,7 +53,8 @@ public struct Refusal: Hashable, Sendable, Codable, Error {
 
     /// The disk is nearly full, or the door is closed.
     public static func serverBusy(retryAfter seconds: Int) -> Refusal {
-        Refusal(.serverBusy, "Server is busy. Try again in ~\(max(1, (seconds + 30) / 60)) minutes.")
+        Refusal(
+            .serverBusy, "Server is busy. Try again in ~\(max(1, (seconds + 30) / 60)) minutes.")
     }
 
     /// More bytes than allowed.

@@ -132,7 +132,9 @@ public struct Request: Hashable, Sendable {
     private static func sha256(_ value: JSONMember?) throws(RequestProblem) -> String? {
         guard let value else { return nil }
         let digits = try value.string().lowercased()
-        guard digits.utf8.count == 64, Hexadecimal.bytes(of: digits) != nil else { throw value.refused }
+        guard digits.utf8.count == 64, Hexadecimal.bytes(of: digits) != nil else {
+            throw value.refused
+        }
         return digits
     }
 

@@ -61,7 +61,8 @@ public enum ShippedFile {
 
     /// The demo's photo, a JPEG.
     public static var photo: [UInt8] {
-        Array(UnsafeBufferPointer(start: pipelines_demo_jpg_start(), count: pipelines_demo_jpg_size))
+        Array(
+            UnsafeBufferPointer(start: pipelines_demo_jpg_start(), count: pipelines_demo_jpg_size))
     }
 
     private static func text(_ start: UnsafePointer<UInt8>?, _ count: Int) -> String {

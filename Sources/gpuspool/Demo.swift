@@ -42,7 +42,9 @@ private final class Demo {
         defer { stop(service) }
         let spool = try Spool(path, settings: Settings(), log: Log())
         try awaitWatcher(spool, service)
-        try tell("3. A station copies two files into incoming/.", "cp rocket.jpg rocket.json \(path)/incoming/")
+        try tell(
+            "3. A station copies two files into incoming/.",
+            "cp rocket.jpg rocket.json \(path)/incoming/")
         try StandardStream.output.write("     rocket.json: {\"instruction\": \"\(instruction)\"}\n")
         try drop(spool)
         try tell("4. status/rocket.json tells the station where its photo is.", nil)
@@ -75,7 +77,8 @@ private final class Demo {
         guard result.exit == .status(0) else {
             let output = String(decoding: result.output.suffix(500), as: UTF8.self)
             throw Failure(
-                .systemError, "apt-get could not install \(package); are you root? It said:\n\(output)")
+                .systemError,
+                "apt-get could not install \(package); are you root? It said:\n\(output)")
         }
     }
 

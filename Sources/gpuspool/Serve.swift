@@ -49,18 +49,29 @@ extension Subcommand {
 /// What `clean --json` prints.
 private struct CleanReport: Encodable {
     struct Removed: Encodable {
-        let job_id: JobID
+        let jobID: JobID
         let state: JobState
+
+        enum CodingKeys: String, CodingKey {
+            case jobID = "job_id"
+            case state
+        }
     }
 
     let removed: [Removed]
-    let freed_bytes: Int64
-    let next_expiry: Timestamp?
+    let freedBytes: Int64
+    let nextExpiry: Timestamp?
+
+    enum CodingKeys: String, CodingKey {
+        case removed
+        case freedBytes = "freed_bytes"
+        case nextExpiry = "next_expiry"
+    }
 
     init(_ sweep: Retention.Sweep) {
-        removed = sweep.removed.map { Removed(job_id: $0.id, state: $0.state) }
-        freed_bytes = sweep.freedBytes
-        next_expiry = sweep.nextExpiry
+        removed = sweep.removed.map { Removed(jobID: $0.id, state: $0.state) }
+        freedBytes = sweep.freedBytes
+        nextExpiry = sweep.nextExpiry
     }
 }
 

@@ -26,7 +26,8 @@ extension Subcommand {
             try invocation.print(names, or: names.map { "\($0)\n" }.joined())
         default:
             throw Failure(
-                .usage, "station takes: add NAME, list, or remove NAME. "
+                .usage,
+                "station takes: add NAME, list, or remove NAME. "
                     + "See: gpuspool station --help")
         }
         return .done

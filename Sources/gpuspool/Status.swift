@@ -74,7 +74,8 @@ extension Subcommand {
         }
         if try JobLookup(spool).hasWatcher() == false {
             try StandardStream.error.write(
-                "gpuspool: no watcher serves this spool; the figures are of \(view.updatedAt.rfc3339).\n")
+                "gpuspool: no watcher serves this spool; the figures are of \(view.updatedAt.rfc3339).\n"
+            )
         }
         try invocation.print(view, or: view.lines)
     }

@@ -41,8 +41,14 @@ private final class Submission {
         let image: String
         let seed: Int64?
         let model: String?
-        let system_prompt: String?
+        let systemPrompt: String?
         let sha256: String
+
+        enum CodingKeys: String, CodingKey {
+            case instruction, image, seed, model
+            case systemPrompt = "system_prompt"
+            case sha256
+        }
     }
 
     private let invocation: Invocation
@@ -119,7 +125,7 @@ private final class Submission {
             RequestFile(
                 instruction: instruction, image: image, seed: seed,
                 model: try invocation.text("--model"),
-                system_prompt: try invocation.text("--system-prompt"), sha256: hash))
+                systemPrompt: try invocation.text("--system-prompt"), sha256: hash))
     }
 
     /// Drops both files and waits until the door has answered.
