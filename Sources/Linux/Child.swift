@@ -35,7 +35,9 @@ public final class Child {
         _ program: Path, arguments: [Path], environment: [Path]? = nil, descriptors: [Int32],
         in directory: borrowing Directory
     ) throws(SystemError) {
-        let environment = environment ?? Host.environment.map { $0.key / $0.value }
+        let environment =
+            environment
+            ?? Host.environment.map { Path($0.key.bytes + [UInt8(ascii: "=")] + $0.value.bytes) }
         let directory = directory.descriptor.raw
         pid = try Child.withStrings([program] + arguments) { (argv) throws(SystemError) in
             try Child.withStrings(environment) { (envp) throws(SystemError) in

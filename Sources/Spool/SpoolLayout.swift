@@ -51,6 +51,22 @@ public enum SpoolLayout {
         } catch { throw .system(error) }
     }
 
+    /// Makes the rest of a spool whose state directories stand, as in a fresh checkout.
+    ///
+    /// Anything less is no spool: an empty directory may be a share that is not mounted yet.
+    public static func complete(_ path: Path, settings: Settings) throws(LayoutProblem) {
+        do throws(SystemError) {
+            let root = try Directory(path)
+            guard try root.status(of: Path(SpoolFile.hidden)) == nil else { return }
+            for name in JobState.allCases.map({ Path($0) }) + [.incoming]
+            where try root.status(of: name)?.kind != .directory { return }
+        } catch {
+            if error.isNotFound { return }
+            throw .system(error)
+        }
+        try make(at: path, settings: settings)
+    }
+
     /// Checks that there is a spool of a known layout.
     public static func check(_ path: Path) throws(LayoutProblem) {
         try check(path, allowUnfinished: false)

@@ -89,6 +89,10 @@ private final class Service {
     init(_ invocation: Invocation) throws {
         self.invocation = invocation
         _ = try invocation.operands(0...0, of: "run, watch and work")
+        let settings = try invocation.settings()
+        try invocation.checked {
+            try SpoolLayout.complete(invocation.spoolPath, settings: settings)
+        }
         spool = try invocation.spool()
         loop = try EventLoop()
     }
