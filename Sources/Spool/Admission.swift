@@ -11,7 +11,7 @@ extension Watcher {
     /// Takes what is ready, in order of arrival; returns the drops that left `incoming/`.
     func admit(_ candidates: [Candidate]) -> Set<DropKey> {
         var drops: [Drop] = []
-        var keys: [DropKey] = []
+        var admitted: [Candidate] = []
         let inOrder = candidates.sorted {
             ($0.arrived, Path($0.key.stem)) < ($1.arrived, Path($1.key.stem))
         }
@@ -21,17 +21,19 @@ extension Watcher {
             do throws(SystemError) {
                 guard let drop = try decide(candidate) else { continue }
                 drops.append(drop)
-                keys.append(candidate.key)
+                admitted.append(candidate)
             } catch { postpone(candidate.key, error) }
         }
         guard !drops.isEmpty else { return [] }
         var taken: Set<DropKey> = []
-        for ((key, drop), outcome) in zip(zip(keys, drops), staging.take(drops)) {
+        for ((candidate, drop), outcome) in zip(zip(admitted, drops), staging.take(drops)) {
+            let key = candidate.key
             if case .left(let error) = outcome {
                 postpone(key, error)
                 table.withdraw(drop.id)
             } else {
                 taken.insert(key)
+                inbox.forget(candidate)
                 receiving[key] = nil
                 postponed[key] = nil
                 settle(drop.id, outcome)
@@ -88,7 +90,7 @@ extension Watcher {
         let id = free(reception.id, for: candidate)
         receiving[candidate.key]?.id = id
         guard try giveWay(id) else {
-            postponed[candidate.key] = (.now + .milliseconds(50), "")
+            postponed[candidate.key] = (.now + .milliseconds(50), nil)
             return nil
         }
         if refusal == nil { table.reserve(id) } else { table.stage(id) }
@@ -157,8 +159,9 @@ extension Watcher {
         switch outcome {
         case .admitted(let record):
             table.queued(id, stamp: record.stamp, record)
-            spool.log.write(
-                "Job \(id.short) submitted - Queue size: \(table.live.count)", job: id)
+            // Of those that are taken together, the later ones stand in staging still.
+            let size = table.live.filter { table.jobs[$0]?.place != .staging }.count
+            spool.log.write("Job \(id.short) submitted - Queue size: \(size)", job: id)
         case .refused(let record):
             table.finished(id, .rejected, record)
             let reason = record.view.reason?.refusal

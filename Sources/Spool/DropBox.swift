@@ -13,7 +13,11 @@ final class DropBox {
     let station: StationName?
     /// Whether the kernel sees all that is done to its files.
     let isLocal: Bool
+    /// Which directory a folder bundle is: another one of the same name is another drop.
+    let identity: FileIdentity?
     var watch: Inotify.Watch?
+    /// Why a folder bundle cannot be looked into.
+    var problem: SystemError?
 
     private(set) var files: [Path: Arrival] = [:]
     /// Folder bundles; none in a folder bundle.
@@ -25,24 +29,22 @@ final class DropBox {
     let firstSeen = Timestamp.now
     private(set) var lastChange: Moment
     private(set) var isRenamed: Bool
-    private let isFolderBundle: Bool
+    private var isFolderBundle: Bool { identity != nil }
 
     init(
-        _ path: Path, station: StationName?, isLocal: Bool, isFolderBundle: Bool = false,
+        _ path: Path, station: StationName?, isLocal: Bool, folder identity: FileIdentity? = nil,
         isRenamed: Bool = false, now: Moment
     ) {
         self.path = path
+        self.identity = identity
         self.station = station
         self.isLocal = isLocal
-        self.isFolderBundle = isFolderBundle
         self.isRenamed = isRenamed
         lastChange = now
     }
 
     /// What a look at some names found out.
     struct Findings {
-        /// Folder bundles that are new and have to be watched.
-        var newFolders: [DropBox] = []
         /// Folder bundles that are gone.
         var goneFolders: [DropBox] = []
     }
@@ -79,7 +81,8 @@ final class DropBox {
     ) throws(SystemError) {
         if DropName(name.bytes) == .ignored { return }
         let status = try directory.status(of: name)
-        if status?.kind != .directory, let folder = folders.removeValue(forKey: name) {
+        if let folder = folders[name], folder.identity != status?.identity {
+            folders[name] = nil
             findings.goneFolders.append(folder)
         }
         switch status?.kind {
@@ -91,11 +94,9 @@ final class DropBox {
             if subfolders.insert(name).inserted { lastChange = now }
         case .directory:
             guard folders[name] == nil else { return }
-            let folder = DropBox(
-                path / name, station: station, isLocal: isLocal, isFolderBundle: true,
+            folders[name] = DropBox(
+                path / name, station: station, isLocal: isLocal, folder: status?.identity,
                 isRenamed: isRenamed, now: now)
-            folders[name] = folder
-            findings.newFolders.append(folder)
         default:
             guard let status else { return }
             update(name, status, isRenamed: isRenamed || self.isRenamed && isFolderBundle, now)
@@ -124,6 +125,9 @@ final class DropBox {
         return true
     }
 
-    /// Forgets a folder bundle, so that the next listing sees it anew.
-    func forget(_ folder: Path) { folders[folder] = nil }
+    /// Forgets a folder bundle, so that the next look sees it anew.
+    func forget(folder: Path) { folders[folder] = nil }
+
+    /// Forgets a file that was taken: what comes by its name is another drop.
+    func forget(file: Path) { files[file] = nil }
 }

@@ -80,7 +80,7 @@ final class Inbox {
                 guard error.code == .exists else { throw error }
             }
             // What was taken for a folder bundle until now is the drop box.
-            boxes[.incoming]?.forget(path.lastComponent)
+            boxes[.incoming]?.forget(folder: path.lastComponent)
             try open(path, station: station)
         }
         stations = Set(paths.keys)
@@ -89,9 +89,10 @@ final class Inbox {
 
     private func close(_ box: DropBox) {
         for folder in box.folders.values { close(folder) }
-        guard let watch = box.watch else { return }
-        byWatch[watch] = nil
         dirty[ObjectIdentifier(box)] = nil
+        guard let watch = box.watch else { return }
+        box.watch = nil
+        byWatch[watch] = nil
         inotify.remove(watch)
     }
 
@@ -162,23 +163,36 @@ final class Inbox {
         }
         if isListing { adopt(try box.list(isStation: isStation, in: spool, now: now)) }
         for folder in box.folders.values {
-            // A new folder is listed once its watch is in place: what came before is seen so.
-            let isNew = folder.watch == nil
             let touched = noted[ObjectIdentifier(folder)]
-            guard isNew || isListing || touched != nil else { continue }
+            guard folder.watch == nil || isListing || touched != nil else { continue }
             do throws(SystemError) {
-                if isNew { try watch(folder) }
-                if let touched {
-                    _ = try folder.refresh(touched, isStation: { _ in false }, in: spool, now: now)
-                }
-                if isNew || isListing {
-                    _ = try folder.list(isStation: { _ in false }, in: spool, now: now)
-                }
-            } catch {
-                guard error.isNotFound || error.code == .symbolicLink else { throw error }
-                box.forget(folder.path.lastComponent)
-                close(folder)
-            }
+                try update(folder: folder, isListing, touched ?? [:], now)
+                folder.problem = nil
+            } catch { drop(folder, of: box, error) }
+        }
+    }
+
+    private func update(
+        folder: DropBox, _ isListing: Bool, _ touched: [Path: Bool], _ now: Moment
+    ) throws(SystemError) {
+        // A new folder is listed once its watch is in place: what came before is seen so.
+        let isNew = folder.watch == nil
+        if isNew { try watch(folder) }
+        if !touched.isEmpty {
+            _ = try folder.refresh(touched, isStation: { _ in false }, in: spool, now: now)
+        }
+        if isNew || isListing {
+            _ = try folder.list(isStation: { _ in false }, in: spool, now: now)
+        }
+    }
+
+    /// The sender took a folder away meanwhile, or we may not look into it.
+    private func drop(_ folder: DropBox, of box: DropBox, _ error: SystemError) {
+        close(folder)
+        if error.isNotFound || error.code == .symbolicLink {
+            box.forget(folder: folder.path.lastComponent)
+        } else {
+            folder.problem = error
         }
     }
 
@@ -194,51 +208,71 @@ final class Inbox {
         let door = Door(spool: spool, now: now)
         let directory = try spool.root.directory(box.path)
         for pair in Pairing.pairs(try items(of: box, directory, now)) {
-            let judgement = try door.judge(pair, in: box, directory)
+            let key = DropKey(box: box.path, stem: pair.stem, isFolder: false)
+            var judgement: Judgement
+            do throws(SystemError) {
+                judgement = try door.judge(pair, in: box, directory)
+            } catch { judgement = obstacle(error, now) }
             let files = [pair.instruction, pair.image].compactMap { $0.flatMap { box.files[$0] } }
             guard let first = files.map(\.firstSeen).min() else { continue }
             candidates.append(
                 Candidate(
-                    key: DropKey(box: box.path, stem: pair.stem, isFolder: false),
-                    station: box.station, judgement: judgement,
+                    key: key, station: box.station, judgement: judgement,
                     members: members(files, pair, in: box.path), folder: nil, firstSeen: first,
                     arrived: files.map(\.status.changed).max() ?? 0))
         }
         for folder in box.folders.values {
-            try judge(folder, in: box, door, &candidates)
+            do throws(SystemError) {
+                if let candidate = try judge(folder, in: box, door) { candidates.append(candidate) }
+            } catch { drop(folder, of: box, error) }
         }
     }
 
-    private func judge(
-        _ folder: DropBox, in box: DropBox, _ door: Door, _ candidates: inout [Candidate]
-    ) throws(SystemError) {
-        do throws(SystemError) {
-            let directory = try spool.root.directory(folder.path)
-            if folder.files.isEmpty, folder.subfolders.isEmpty {
-                // Only what is never taken lies there: it is no drop.
-                guard try directory.names().isEmpty else { return }
-            }
-            let (judgement, pair) = try door.judge(folder: folder, directory)
-            var members = members(Array(folder.files.values), pair, in: folder.path)
-            for name in folder.subfolders.sorted() {
-                guard let status = try directory.status(of: name) else { continue }
-                members.append(
-                    Drop.Member(
-                        source: folder.path / name, name: Path(DropName.member(name.bytes)),
-                        identity: status.identity, role: .other))
-            }
-            candidates.append(
-                Candidate(
-                    key: DropKey(
-                        box: box.path, stem: folder.path.lastComponent.bytes, isFolder: true),
-                    station: box.station, judgement: judgement, members: unique(members),
-                    folder: folder.path, firstSeen: folder.firstSeen,
-                    arrived: folder.files.values.map(\.status.changed).max() ?? 0))
-        } catch {
-            // The sender took it away meanwhile.
-            guard error.isNotFound || error.code == .symbolicLink else { throw error }
-            box.forget(folder.path.lastComponent)
-            close(folder)
+    private func judge(_ folder: DropBox, in box: DropBox, _ door: Door) throws(SystemError)
+        -> Candidate?
+    {
+        let key = DropKey(box: box.path, stem: folder.path.lastComponent.bytes, isFolder: true)
+        if let problem = folder.problem {
+            return Candidate(
+                key: key, station: box.station, judgement: obstacle(problem, door.now),
+                members: [], folder: folder.path, firstSeen: folder.firstSeen, arrived: 0)
+        }
+        let directory = try spool.root.directory(folder.path)
+        if folder.files.isEmpty, folder.subfolders.isEmpty {
+            // Only what is never taken lies there: it is no drop.
+            guard try directory.names().isEmpty else { return nil }
+        }
+        let (judgement, pair) = try door.judge(folder: folder, directory)
+        var members = members(Array(folder.files.values), pair, in: folder.path)
+        for name in folder.subfolders.sorted() {
+            guard let status = try directory.status(of: name) else { continue }
+            members.append(
+                Drop.Member(
+                    source: folder.path / name, name: Path(DropName.member(name.bytes)),
+                    identity: status.identity, role: .other))
+        }
+        return Candidate(
+            key: key, station: box.station, judgement: judgement, members: unique(members),
+            folder: folder.path, firstSeen: folder.firstSeen,
+            arrived: folder.files.values.map(\.status.changed).max() ?? 0)
+    }
+
+    /// One drop's error is its own: it waits, its sender is told, the others go on.
+    private func obstacle(_ error: SystemError, _ now: Moment) -> Judgement {
+        let remedy = error.remedy.map { " \($0)" } ?? ""
+        return .wait(
+            until: now + Door.permissionPatience, for: "the service to be able to read it",
+            error: "The service cannot read this drop: \(error).\(remedy)")
+    }
+
+    /// Forgets the files of a drop that was taken.
+    func forget(_ candidate: Candidate) {
+        guard let box = boxes[candidate.key.box] else { return }
+        if let folder = candidate.folder {
+            if let gone = box.folders[folder.lastComponent] { close(gone) }
+            box.forget(folder: folder.lastComponent)
+        } else {
+            for member in candidate.members { box.forget(file: member.source.lastComponent) }
         }
     }
 

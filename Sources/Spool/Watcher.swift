@@ -21,7 +21,7 @@ public final class Watcher {
     var forecast = Forecast()
     var receiving: [DropKey: Reception] = [:]
     /// Drops that could not be taken, with the error shown to their senders.
-    var postponed: [DropKey: (until: Moment, error: String)] = [:]
+    var postponed: [DropKey: (until: Moment, error: String?)] = [:]
     let staging: Staging
     let crew: Crew
     let inbox: Inbox
@@ -35,6 +35,8 @@ public final class Watcher {
     private var turn: Deferred?
     private var totals = Totals()
     private var candidates: [Candidate] = []
+    /// After lost events: live jobs that neither the listing nor an event has named yet.
+    private var unseen: Set<JobID> = []
 
     /// What a watched directory holds.
     private enum Place {
@@ -138,6 +140,7 @@ public final class Watcher {
         try crew.list()
         totals = try spool.totals()
         for (id, counts) in try staging.pending() {
+            unseen.remove(id)
             if counts { table.reserve(id) } else { table.stage(id) }
         }
         for state in JobState.allCases {
@@ -178,6 +181,7 @@ public final class Watcher {
             if event.mask.contains(.overflow) {
                 spool.log.write("Events were lost (queue overflow); listing everything.", .warning)
                 inbox.distrustEvents()
+                unseen = table.live
                 try list()
             } else if let place = event.watch.flatMap({ watches[$0] }) {
                 try handle(event, in: place)
@@ -185,6 +189,12 @@ public final class Watcher {
                 _ = inbox.note(event)
             }
         }
+        // R5: in no listing and in no event since the watches stood: ended and cleaned up unseen.
+        for id in unseen {
+            spool.log.write("Job \(id.short) ended while events were lost", .warning, job: id)
+            table.withdraw(id)
+        }
+        unseen = []
     }
 
     private func handle(_ event: Inotify.Event, in place: Place) throws(SystemError) {
@@ -208,6 +218,7 @@ public final class Watcher {
             guard let attempt = AttemptName(name.bytes),
                 try spool.root.status(of: .bundle(attempt)) != nil
             else { return }
+            unseen.remove(attempt.id)
             table.running(attempt.id, claim: attempt.claim)
             if table.jobs[attempt.id]?.record == nil {
                 let record = try spool.record(in: .bundle(attempt), of: attempt.id)
@@ -216,12 +227,15 @@ public final class Watcher {
             return
         }
         guard let id = try? JobID(name.bytes),
-            let status = try spool.root.status(of: .bundle(state, id)),
-            let record = try spool.record(in: .bundle(state, id), of: id)
+            let status = try spool.root.status(of: .bundle(state, id))
         else { return try vanished(name, from: state) }
+        unseen.remove(id)
+        // Without a readable record it is a job all the same, and counts.
+        let record = try spool.record(in: .bundle(state, id), of: id)
         if state == .queued { return table.queued(id, stamp: status.modified, record) }
+        let isNews = table.jobs[id]?.place != .finished(state)
         table.finished(id, state, record)
-        forecast.learn(record.view)
+        if isNews, let record { forecast.learn(record.view) }
     }
 
     /// It arrived and has gone on before we looked. If it had ended, it counts no longer: its
@@ -280,7 +294,12 @@ public final class Watcher {
     }
 
     private func view(of id: JobID, _ job: TrackedJob) -> JobView? {
-        guard var view = job.record?.view else { return nil }
+        guard var view = job.record?.view else {
+            guard job.place == .staging else { return nil }
+            var view = JobView(id: id, status: .receiving)
+            view.waitingFor = "the service to finish taking it"
+            return view
+        }
         view.id = id
         switch job.place {
         case .staging: return nil
@@ -314,7 +333,7 @@ public final class Watcher {
             view.status = .throttled
             view.waitingFor = refusal.detail
         }
-        if let postponed = postponed[candidate.key] { view.error = postponed.error }
+        if let error = postponed[candidate.key]?.error { view.error = error }
         return view
     }
 

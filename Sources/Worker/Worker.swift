@@ -144,7 +144,7 @@ public final class Worker {
 
     /// Claims and sends a job if the pipeline is free.
     private func work() throws(SystemError) {
-        guard case .ready = state, run == nil, !isStopping, retry == nil else { return }
+        guard case .ready = state, run == nil, !isStopping else { return }
         guard let claim = try next() else { return post.update { $0.rest() } }
         try start(claim)
     }

@@ -1,0 +1,163 @@
+import Linux
+import SpoolFormat
+import Testing
+
+/// How many come in, who is told to come back, and in which order the others are done.
+@Suite(.serialized, .evidence) struct QueueTests {
+    static let full = "Queue is full (maximum 10 jobs). Please try again later."
+
+    /// Names against the order of arrival, mtimes of the files against it, too.
+    static let stems = (0..<14).map { "shot-\(99 - $0)" }
+
+    @Test(arguments: [true, false])
+    func `of 14 drops at once 10 are queued and done in order and 4 are refused`(
+        watcherIsThere: Bool
+    ) throws {
+        try TestSpool.use { spool in
+            if watcherIsThere { try startWatch(spool) }
+            try dropAll(Self.stems, into: spool)
+            if !watcherIsThere { try startWatch(spool) }
+            for stem in Self.stems.suffix(4) { try expectRefusal(of: stem, in: spool) }
+            #expect(try spool.names("rejected").count == 4)
+            let queued = try spool.namesByAge("queued")
+            #expect(queued == Self.stems.prefix(10).map { Path($0) })
+            for (index, stem) in Self.stems.prefix(10).enumerated() {
+                let view = try spool.view(of: stem, is: "queued")
+                #expect(view["position"]?.integer == Int64(index) + 1)
+            }
+            #expect(try spool.names("incoming").isEmpty)
+            let pipeline = try FakePipeline(in: spool)
+            _ = try spool.start("work", "--set", pipeline.setting)
+            for stem in Self.stems.prefix(10) { _ = try spool.view(of: stem, is: "completed") }
+            #expect(try pipeline.jobs().map(\.id) == Array(Self.stems.prefix(10)))
+            let starts = try Self.stems.prefix(10).map {
+                try spool.json("done" / Path($0) / "status.json")?["started_at"]?.text
+            }
+            #expect(starts.compactMap { $0 } == starts.compactMap { $0 }.sorted())
+            #expect(Set(starts).count == 10)
+            let queue = try spool.wait(for: "the totals") {
+                try spool.json("queue.json").flatMap {
+                    $0["completed_count"] == .int(10) ? $0 : nil
+                }
+            }
+            #expect(queue["queue_size"] == .int(0))
+            #expect(queue["rejected_count"] == .int(4))
+            #expect(queue["total_jobs"] == .int(14))
+        }
+    }
+
+    private func startWatch(_ spool: TestSpool) throws {
+        _ = try spool.start("watch")
+        _ = try spool.wait(for: "the watcher") { try spool.json("queue.json") }
+    }
+
+    /// By `mv`, so that all are ready at once; one after the other by the kernel's clock.
+    private func dropAll(_ stems: [String], into spool: TestSpool) throws {
+        try Directory(spool.folder).makeDirectory("ready", mode: 0o755)
+        for stem in stems {
+            try spool.drop(stem, box: "../ready")
+        }
+        let files = try Directory(spool.folder / "ready")
+        try spool.shell(
+            "year=2030; for f in ../ready/*.json; do touch -d $year-06-01 ${f%.json}.*; "
+                + "year=$((year - 1)); test $year -ge 2020 || year=2030; done")
+        let incoming = try Directory(spool.path / "incoming")
+        for stem in stems {
+            try files.rename(Path(stem + ".png"), to: incoming, Path(stem + ".png"))
+            try files.rename(Path(stem + ".json"), to: incoming, Path(stem + ".json"))
+            try waitForTick(in: spool)
+        }
+    }
+
+    /// The kernel's clock for ctimes goes in steps of some milliseconds.
+    private func waitForTick(in spool: TestSpool) throws {
+        func now() throws -> Int64? {
+            try Disk.write(spool.folder / "clock", [])
+            return try Disk.status(spool.folder / "clock")?.changed
+        }
+        let before = try now()
+        _ = try spool.wait(for: "a tick") { try now() == before ? nil : true }
+    }
+
+    private func expectRefusal(of stem: String, in spool: TestSpool) throws {
+        let view = try spool.view(of: stem, is: "rejected")
+        let reason = try #require(try spool.json("rejected" / Path(stem) / "reason.json"))
+        for json in [view, reason] {
+            #expect(json["code"]?.text == "queue_full")
+            #expect(json["http_status"]?.integer == 429)
+            #expect(json["detail"]?.text == Self.full)
+            #expect(json["retry_after_seconds"]?.integer == 300)
+            #expect(json["retry_at"]?.text != nil)
+            #expect(
+                json["message"]?.text == "Your request can't be processed right now. "
+                    + "Please try again in about 5 minutes.")
+        }
+        #expect(
+            reason.fields == [
+                "job_id", "status", "code", "http_status", "detail", "message",
+                "retry_after_seconds", "retry_at", "rejected_at", "station", "dropped_as",
+            ])
+        #expect(reason["status"]?.text == "rejected")
+        #expect(reason["dropped_as"]?.text == stem)
+    }
+
+    /// A limit on what waits alone names its own figure.
+    @Test func `MAX_PENDING_JOBS limits what is queued`() throws {
+        try TestSpool.use("MAX_PENDING_JOBS=1") { spool in
+            _ = try spool.start("watch")
+            try spool.drop("one")
+            _ = try spool.view(of: "one", is: "queued")
+            try spool.drop("two")
+            let view = try spool.view(of: "two", is: "rejected")
+            #expect(
+                view["detail"]?.text == "Queue is full (maximum 1 jobs). Please try again later.")
+        }
+    }
+
+    @Test func `with OVERFLOW=hold the drop waits as throttled and comes in later`() throws {
+        try TestSpool.use("OVERFLOW=hold", "MAX_INFLIGHT_JOBS=1") { spool in
+            _ = try spool.start("watch")
+            try spool.drop("one")
+            _ = try spool.view(of: "one", is: "queued")
+            try spool.drop("two")
+            let view = try spool.view(of: "two", is: "throttled")
+            #expect(view["waiting_for"]?.text?.hasPrefix("Queue is full (maximum 1 jobs)") == true)
+            #expect(try spool.status("incoming/two.json") != nil)
+            let pipeline = try FakePipeline(in: spool)
+            _ = try spool.start("work", "--set", pipeline.setting)
+            _ = try spool.view(of: "two", is: "completed")
+            #expect(try pipeline.jobs().map(\.id) == ["one", "two"])
+        }
+    }
+
+    @Test func `two workers share the jobs, each job once, begun in order`() throws {
+        try TestSpool.use { spool in
+            try startWatch(spool)
+            let stems = Array(Self.stems.prefix(10))
+            try dropAll(stems, into: spool)
+            _ = try spool.view(of: stems[9], is: "queued")
+            let slow = "def edit(order):\n    time.sleep(0.05)\n    good(order)"
+            let pipeline = try FakePipeline(in: spool, slow)
+            let first = try spool.start("work", "--set", pipeline.setting)
+            let second = try spool.start("work", "--set", pipeline.setting)
+            for stem in stems { _ = try spool.view(of: stem, is: "completed") }
+            let jobs = try pipeline.jobs()
+            #expect(jobs.count == 10)
+            #expect(Set(jobs.map(\.id)) == Set(stems))
+            #expect(Set(jobs.map(\.pid)).count == 2, "one worker did everything")
+            let starts = try stems.map {
+                try spool.json("done" / Path($0) / "status.json")?["started_at"]?.text ?? ""
+            }
+            #expect(starts == starts.sorted(), "begun in another order")
+            let queue = try spool.wait(for: "both workers to rest") {
+                try spool.json("queue.json").flatMap {
+                    $0["completed_count"] == .int(10) ? $0 : nil
+                }
+            }
+            let names = queue["workers"]?.elements.compactMap { $0["name"]?.text }.sorted()
+            #expect(names == ["worker-1", "worker-2"])
+            #expect(try first.stop() == .status(0))
+            #expect(try second.stop() == .status(0))
+        }
+    }
+}
