@@ -76,7 +76,7 @@ extension Watcher {
         switch candidate.judgement {
         case .wait: return nil
         case .refuse(let reason): refusal = reason
-        case .admit: refusal = capacity()
+        case .admit(let model): refusal = unknownModel(model) ?? capacity()
         }
         if refusal?.code == .queueFull, spool.settings.overflow == .hold { return nil }
         do throws(NameProblem) {
@@ -100,6 +100,15 @@ extension Watcher {
             refusal: refusal)
     }
 
+    /// Why nobody will ever run a job with this model; nil while no pipeline ever ran here.
+    private func unknownModel(_ model: String?) -> Refusal? {
+        guard let model, let offered = crew.offered, !offered.contains(model) else { return nil }
+        return Refusal(
+            .invalidRequest,
+            "The field 'model' is \"\(model)\"; this server offers "
+                + "\(offered.joined(separator: ", ")). Name one of them, or leave 'model' out.")
+    }
+
     /// Why nobody can come in now; nil when there is a free slot.
     func capacity() -> Refusal? {
         let settings = spool.settings
@@ -110,7 +119,7 @@ extension Watcher {
         if let limit = settings.maxPendingJobs, queued >= limit {
             return .queueFull(maximum: limit)
         }
-        if settings.requireModel == true, !crew.isReady {
+        if settings.requireModel ?? (settings.pipeline == "qwen"), !crew.isReady {
             return Refusal(
                 .noModelLoaded,
                 "No model loaded. Please call /api/v1/load-model first to load a model.")
@@ -168,7 +177,11 @@ extension Watcher {
             spool.log.write(
                 "Job \(id.short) rejected - \(reason?.code.rawValue ?? ""): "
                     + (reason?.detail ?? ""), job: id)
-        case .left(let error), .stuck(let error):
+        case .discarded: table.withdraw(id)
+        case .left(let error):
+            spool.log.write(error, while: "Taking job \(id.short)", job: id)
+            table.withdraw(id)
+        case .stuck(let error):
             spool.log.write(error, while: "Taking job \(id.short)", job: id)
             nextRecovery = .now + .seconds(5)
         }

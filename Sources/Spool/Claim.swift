@@ -128,7 +128,7 @@ public struct Claim: ~Copyable {
         guard try spool.holds(lease, of: bundle) else { return .lost }
         let finished = record
         return try unlessLost { () throws(SystemError) in
-            try spool.removeIfPresent(output)
+            try spool.root.removeTree(output)
             try spool.write(finished, in: bundle, claim: claim)
             try spool.move(bundle, to: .failed, finished)
         }
@@ -147,7 +147,7 @@ public struct Claim: ~Copyable {
         guard try spool.holds(lease, of: bundle) else { return .lost }
         let waiting = record
         return try unlessLost { () throws(SystemError) in
-            try spool.removeIfPresent(output)
+            try spool.root.removeTree(output)
             try spool.write(waiting, in: bundle, claim: claim)
             try spool.move(bundle, to: .queued, waiting)
         }

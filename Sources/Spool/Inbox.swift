@@ -207,7 +207,7 @@ final class Inbox {
     {
         let door = Door(spool: spool, now: now)
         let directory = try spool.root.directory(box.path)
-        for pair in Pairing.pairs(try items(of: box, directory, now)) {
+        for pair in Pairing.pairs(items(of: box, directory, now)) {
             let key = DropKey(box: box.path, stem: pair.stem, isFolder: false)
             var judgement: Judgement
             do throws(SystemError) {
@@ -279,15 +279,19 @@ final class Inbox {
     /// A JSON that was read says which image it wants.
     private func items(
         of box: DropBox, _ directory: borrowing Directory, _ now: Moment
-    ) throws(SystemError) -> [Pairing.Item] {
+    ) -> [Pairing.Item] {
         var items: [Pairing.Item] = []
         for file in box.files.values {
             var item = Pairing.Item(name: file.name, changed: file.status.changed)
             switch DropName(file.name.bytes) {
             case .ignored: continue
             case .instruction:
-                if try isReady(file, isInstruction: true, in: box, directory, now) {
-                    _ = try file.request(at: box.path / file.name, in: spool)
+                do throws(SystemError) {
+                    if try isReady(file, isInstruction: true, in: box, directory, now) {
+                        _ = try file.request(at: box.path / file.name, in: spool)
+                    }
+                } catch {
+                    // The door meets the same error when it judges this drop, and tells it.
                 }
                 item.namedImage = file.namedImage.map { Path($0) }
             case .image:
@@ -303,14 +307,8 @@ final class Inbox {
         _ now: Moment
     ) throws(SystemError) -> Bool {
         if file.isJudged(isInstruction: isInstruction) { return false }
-        let readiness: Arrival.Readiness
-        do throws(SystemError) {
-            readiness = try file.readiness(
-                in: directory, isLocal: box.isLocal, settle: spool.settings.settle, now: now)
-        } catch {
-            guard error.isNotFound else { throw error }
-            return false
-        }
+        let readiness = try file.readiness(
+            in: directory, isLocal: box.isLocal, settle: spool.settings.settle, now: now)
         if case .ready = readiness { return true }
         return false
     }

@@ -24,7 +24,10 @@ struct Inspection {
         }
         for member in bundle.drop.members where !bundle.missing.contains(member) {
             let path = bundle.path / member.name
-            guard try spool.root.status(of: path)?.kind == .file else { continue }
+            guard let kind = try spool.root.status(of: path)?.kind, kind == .file else {
+                refuse(member, in: bundle)
+                continue
+            }
             if refusal == nil { try Inspection.secure(path, in: spool) }
             switch member.role {
             case .request: try examine(request: path, in: spool)
@@ -37,14 +40,22 @@ struct Inspection {
         }
     }
 
+    /// It was a file when it was judged, and something else when it was taken.
+    private mutating func refuse(_ member: Drop.Member, in bundle: StagedBundle) {
+        guard refusal == nil else { return }
+        refusal = Refusal(
+            member.role == .image ? .invalidImage : .invalidRequest,
+            "'\(member.source.lastComponent)' is no regular file any more; only regular files are "
+                + "taken. Drop both files again.")
+    }
+
     /// Makes sure that nobody else can write to the file, and that stations can read it.
     private static func secure(_ path: Path, in spool: Spool) throws(SystemError) {
         let file = try spool.root.open(path)
         let status = try file.status()
         let isOurs = status.owner == Host.user && status.links == 1
         if isOurs, try file.isClosedByWriters() == true { return try file.setMode(0o644) }
-        let way = Path(path.bytes + ".copy".utf8)
-        try spool.removeIfPresent(way)
+        let way = Path.temporary()
         let copy = try spool.root.create(way, mode: 0o644)
         try copy.copy(from: file)
         copy.startWriting()

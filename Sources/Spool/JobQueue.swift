@@ -33,7 +33,14 @@ public final class JobQueue {
         throws(SystemError)
     {
         self.spool = spool
-        let inotify = try Inotify(loop, handler: changed)
+        // Events are read as they come, also while a job runs: an unread one would wake the loop
+        // again and again.
+        let inotify = try Inotify(loop) { [unowned self] in
+            do throws(SystemError) { try drain() } catch {
+                spool.log.write(error, while: "Reading the queue")
+            }
+            changed()
+        }
         self.inotify = inotify
         let mask: Inotify.Mask = [.movedTo, .movedFrom, .removed]
         _ = try inotify.add(spool.path / Path(.queued), mask)
@@ -136,6 +143,9 @@ public final class JobQueue {
     /// The watch is in place before this, so that nothing is missed between.
     private func list() throws(SystemError) {
         index = QueueIndex()
+        busy = [:]
+        dues = [:]
+        unfit = []
         for name in try spool.names(in: Path(.queued)) {
             if let id = try? JobID(name.bytes) { try insert(id) }
         }

@@ -78,7 +78,7 @@ public final class Spool {
     }
 
     /// A small file's content, at most `limit` bytes; nil when it is not there.
-    public func read(_ path: Path, limit: Int = 1 << 22) throws(SystemError) -> [UInt8]? {
+    public func read(_ path: Path, limit: Int = 1 << 24) throws(SystemError) -> [UInt8]? {
         do throws(SystemError) {
             return try root.open(path).contents(limit: limit)
         } catch {

@@ -25,6 +25,8 @@ public final class Staging {
         case refused(JobRecord)
         /// Nothing was taken; it still stands in `incoming/`.
         case left(SystemError)
+        /// A crash had left an empty bundle, which is removed; the drop still stands in `incoming/`.
+        case discarded
         /// It stays in staging until the cause is gone; `recover` goes on with it.
         case stuck(SystemError)
     }
@@ -68,6 +70,7 @@ public final class Staging {
     /// Goes on with what a crash or an error left in staging.
     public func recover() throws(SystemError) -> [(id: JobID, outcome: Outcome)] {
         var bundles: [StagedBundle] = []
+        var discarded: [(id: JobID, outcome: Outcome)] = []
         for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
             guard let id = try? JobID(name.bytes) else { continue }
             if let drop = try intention(of: id) {
@@ -76,10 +79,11 @@ public final class Staging {
                 bundles.append(bundle)
             } else {
                 try discard(id)
+                discarded.append((id, .discarded))
             }
         }
         let outcomes = finish(bundles)
-        return zip(bundles, outcomes).map { ($0.drop.id, $1) }
+        return discarded + zip(bundles, outcomes).map { ($0.drop.id, $1) }
     }
 
     private func intention(of id: JobID) throws(SystemError) -> Drop? {
@@ -117,7 +121,7 @@ public final class Staging {
     private func finish(_ bundles: [StagedBundle]) -> [Outcome] {
         each(bundles) { (bundle) throws(SystemError) in try collect(bundle) }
         shared(bundles) { (spool) throws(SystemError) in
-            for box in Set(bundles.flatMap(\.sources)) { try spool.flush(directory: box) }
+            for box in Set(bundles.flatMap(\.sources)) { try flush(source: box) }
         }
         each(bundles) { (bundle) throws(SystemError) in try compose(bundle) }
         each(bundles) { (bundle) throws(SystemError) in try seal(bundle) }
@@ -127,6 +131,15 @@ public final class Staging {
             try spool.flush(directory: .hidden(SpoolFile.Hidden.staging))
         }
         return bundles.map(outcome)
+    }
+
+    /// A drop box that was removed since has nothing to flush.
+    private func flush(source: Path) throws(SystemError) {
+        do throws(SystemError) {
+            try spool.flush(directory: source)
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
     }
 
     /// One bundle's error is its own; the others go on.

@@ -29,10 +29,10 @@ final class Views {
         }
         leftover = []
         for (id, view) in views where shown[id] != view {
-            var view = view
+            var dated = view
+            dated.updatedAt = .now
+            try spool.write(view: .view(of: id), JSONText.encode(dated))
             shown[id] = view
-            view.updatedAt = .now
-            try spool.write(view: .view(of: id), JSONText.encode(view))
         }
     }
 
@@ -41,7 +41,7 @@ final class Views {
         var same = view
         if let queue { same.updatedAt = queue.updatedAt }
         guard same != queue else { return }
-        queue = view
         try spool.write(view: .queueView, JSONText.encode(view))
+        queue = view
     }
 }

@@ -29,12 +29,13 @@ public final class Watcher {
     var nextRecovery: Moment?
     private let lock: File
     private let inotify: Inotify
-    private let views: Views
+    let views: Views
     private var watches: [Inotify.Watch: Place] = [:]
     private var timer: Timer?
     private var turn: Deferred?
-    private var totals = Totals()
-    private var candidates: [Candidate] = []
+    var totals = Totals()
+    /// The drops that stand in `incoming/` since the last pass.
+    var candidates: [Candidate] = []
     /// After lost events: live jobs that neither the listing nor an event has named yet.
     private var unseen: Set<JobID> = []
 
@@ -273,105 +274,6 @@ public final class Watcher {
         candidates.removeAll { taken.contains($0.key) }
         return min(again, postponed.values.map(\.until).min())
     }
-
-    // MARK: Views
-
-    private func showViews() throws(SystemError) {
-        var all: [JobID: JobView] = [:]
-        for (id, job) in table.jobs {
-            if let view = view(of: id, job) { all[id] = view }
-        }
-        for (place, entry) in table.queue.entries.enumerated() {
-            let seconds = wait(position: place + 1, all[entry.id]?.model)
-            all[entry.id]?.position = place + 1
-            all[entry.id]?.estimatedWaitSeconds = seconds
-        }
-        for candidate in candidates {
-            if let view = view(of: candidate) { all[view.id] = view }
-        }
-        try views.show(all)
-        try views.show(queueView(all))
-    }
-
-    private func view(of id: JobID, _ job: TrackedJob) -> JobView? {
-        guard var view = job.record?.view else {
-            guard job.place == .staging else { return nil }
-            var view = JobView(id: id, status: .receiving)
-            view.waitingFor = "the service to finish taking it"
-            return view
-        }
-        view.id = id
-        switch job.place {
-        case .staging: return nil
-        case .queued:
-            view.status = .queued
-            if let model = view.model, !crew.offers(model) {
-                view.waitingFor = "a worker that offers the model '\(model)'"
-            }
-        case .running(let claim):
-            view.status = .processing
-            view.position = nil
-            guard let card = crew.worker(of: id, claim: claim) else { break }
-            view.startedAt = card.startedAt
-            view.progress = card.progress
-            view.model = view.model ?? card.model
-        case .finished: break
-        }
-        return view
-    }
-
-    private func view(of candidate: Candidate) -> JobView? {
-        guard let reception = receiving[candidate.key] else { return nil }
-        var view = JobView(id: reception.id, status: .receiving)
-        view.createdAt = reception.firstSeen
-        view.station = candidate.station?.description
-        view.droppedAs = Path(candidate.key.stem).description
-        if case .wait(_, let what, let error) = candidate.judgement {
-            view.waitingFor = what
-            view.error = error
-        } else if let refusal = capacity() {
-            view.status = .throttled
-            view.waitingFor = refusal.detail
-        }
-        if let error = postponed[candidate.key]?.error { view.error = error }
-        return view
-    }
-
-    private func wait(position: Int, _ model: String?) -> Int {
-        let workers = max(1, crew.alive.count)
-        let rounds = (position + workers - 1) / workers
-        return (forecast.expected(model) * rounds).wholeSeconds
-    }
-
-    /// When a refused sender should come back: once there is history, when a slot frees.
-    private var retryAfterSeconds: Int {
-        guard let run = forecast.measured(nil), !crew.alive.isEmpty else {
-            return spool.settings.retryAfter.wholeSeconds
-        }
-        return max(1, run.wholeSeconds)
-    }
-
-    private func queueView(_ all: [JobID: JobView]) -> QueueView {
-        var view = QueueView(updatedAt: .now)
-        view.queueSize = table.live.count
-        view.maximumQueueSize = spool.settings.maxInflightJobs
-        view.queuedCount = table.live.count - table.runningCount
-        view.processingCount = table.runningCount
-        view.completedCount = totals.completed + table.count(.done)
-        view.failedCount = totals.failed + table.count(.failed)
-        view.rejectedCount = totals.rejected + table.count(.rejected)
-        view.totalJobs = table.jobs.count
-        let running = all.values.filter { $0.status == .processing }
-            .sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
-        let queued = table.queue.entries.compactMap { all[$0.id] }
-        let ended = all.values.filter { $0.completedAt != nil }
-            .sorted { ($1.completedAt, $1.id) < ($0.completedAt, $0.id) }
-        view.currentJobID = running.first?.id
-        view.oldestJobCreatedAt = (running + queued).compactMap(\.createdAt).min()
-        view.workers = crew.alive.map { QueueView.Worker($0) }
-        view.jobs = (running + queued + ended).map { QueueView.Job($0) }
-        return view
-    }
 }
 
 /// Why a watcher cannot start.
@@ -380,11 +282,6 @@ public enum WatcherProblem: Error {
     case taken(by: String)
     /// A system call failed.
     case system(SystemError)
-}
-
-private func < (left: (Timestamp?, JobID), right: (Timestamp?, JobID)) -> Bool {
-    let (a, b) = (left.0?.nanoseconds ?? 0, right.0?.nanoseconds ?? 0)
-    return a == b ? left.1 < right.1 : a < b
 }
 
 private func min(_ left: Moment?, _ right: Moment?) -> Moment? {

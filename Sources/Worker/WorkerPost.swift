@@ -52,13 +52,13 @@ final class WorkerPost {
 
     private func write() {
         guard card != written else { return }
-        written = card
         var dated = card
         dated.updatedAt = .now
         nextReport = .now + WorkerPost.reportInterval
         timer?.set(nil)
         do throws(SystemError) {
             try spool.write(view: .card(ofWorker: card.name), JSONText.encode(dated))
+            written = card
         } catch { spool.log.write(error, while: "Writing the card of \(card.name)") }
     }
 }
