@@ -80,24 +80,27 @@ public struct File: ~Copyable {
         try retrying("ftruncate", path) { ftruncate(raw, off_t(length)) }
     }
 
-    /// Takes all bytes of `source`: shares its blocks where the disk can, else copies them.
+    /// Takes the bytes of `source`: shares its blocks where the disk can, else copies them.
     ///
-    /// The corresponding calls are `FICLONE`, `copy_file_range`, then `read` and `write`.
-    public borrowing func copy(from source: borrowing File) throws(SystemError) {
+    /// Copies no more than `limit` bytes, also of a file that grows meanwhile; shared blocks cost
+    /// nothing and may be more. The corresponding calls are `FICLONE`, `copy_file_range`, then
+    /// `read` and `write`.
+    public borrowing func copy(from source: borrowing File, limit: Int = .max) throws(SystemError) {
         let (to, from) = (descriptor.raw, source.descriptor.raw)
         if clinux_clone_file(to, from) == 0 { return }
-        while true {
-            let count = clinux_copy_file_range(from, to, 1 << 30)
-            if count > 0 { continue }
-            if count == 0 { break }
-            if errno != EINTR { return try copyThroughMemory(from: source) }
+        var left = limit
+        while left > 0 {
+            let count = clinux_copy_file_range(from, to, min(left, 1 << 30))
+            if count < 0, errno == EINTR { continue }
+            // Some filesystems answer 0 at once for files they cannot copy this way.
+            if count <= 0 { break }
+            left -= count
         }
-        // Some filesystems answer 0 at once for files they cannot copy this way.
-        if try status().size == 0 { try copyThroughMemory(from: source) }
-    }
-
-    private borrowing func copyThroughMemory(from source: borrowing File) throws(SystemError) {
-        while let chunk = try source.descriptor.read(upTo: 1 << 18) { try write(chunk) }
+        // From where the other call stopped; nothing is left if it did it all.
+        while left > 0, let chunk = try source.descriptor.read(upTo: min(left, 1 << 18)) {
+            try write(chunk)
+            left -= chunk.count
+        }
     }
 
     /// Whether nobody has it open for writing, as the kernel's read lease tells; nil where the

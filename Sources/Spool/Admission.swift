@@ -18,6 +18,7 @@ extension Watcher {
         for candidate in inOrder {
             receive(candidate)
             if let wait = postponed[candidate.key], wait.until > .now { continue }
+            postponed[candidate.key] = nil
             do throws(SystemError) {
                 guard let drop = try decide(candidate) else { continue }
                 drops.append(drop)
@@ -157,9 +158,8 @@ extension Watcher {
     private func postpone(_ key: DropKey, _ error: SystemError) {
         let remedy = error.remedy.map { " \($0)" } ?? ""
         let text = "The service cannot take this drop: \(error).\(remedy)"
-        if postponed[key]?.error != text {
-            spool.log.write(error, while: "Taking '\(Path(key.stem))'")
-        }
+        if told[key] != text { spool.log.write(error, while: "Taking '\(Path(key.stem))'") }
+        told[key] = text
         postponed[key] = (.now + .seconds(5), text)
     }
 

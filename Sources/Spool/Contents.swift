@@ -17,8 +17,7 @@ enum Contents {
         let file = try spool.root.open(path)
         let size = try file.status().size
         guard size <= Request.maximumBytes else {
-            return .wrong(
-                "The JSON has \(size) bytes; at most \(Request.maximumBytes) are allowed.")
+            return .wrong(tooLarge(request: size))
         }
         let bytes = try file.contents(limit: Request.maximumBytes)
         do throws(RequestProblem) {
@@ -30,6 +29,11 @@ enum Contents {
             case .invalid(let detail): return .wrong(detail)
             }
         }
+    }
+
+    /// What a JSON with too many bytes is answered.
+    static func tooLarge(request size: Int64) -> String {
+        "The JSON has \(size) bytes; at most \(Request.maximumBytes) are allowed."
     }
 
     /// An image's judgement and hash.

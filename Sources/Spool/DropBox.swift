@@ -16,6 +16,10 @@ final class DropBox {
     /// Which directory a folder bundle is: another one of the same name is another drop.
     let identity: FileIdentity?
     var watch: Inotify.Watch?
+    /// Files and folders that were refused and could not be moved away.
+    var answered: Set<FileIdentity> = []
+    /// Whether a folder bundle was taken or refused; empty, it is no drop any more.
+    var isAnswered = false
     /// Why a folder bundle cannot be looked into.
     var problem: SystemError?
 
@@ -81,6 +85,7 @@ final class DropBox {
     ) throws(SystemError) {
         if DropName(name.bytes) == .ignored { return }
         let status = try directory.status(of: name)
+        if let status, answered.contains(status.identity) { return }
         if let folder = folders[name], folder.identity != status?.identity {
             folders[name] = nil
             findings.goneFolders.append(folder)
@@ -128,6 +133,9 @@ final class DropBox {
     /// Forgets a folder bundle, so that the next look sees it anew.
     func forget(folder: Path) { folders[folder] = nil }
 
-    /// Forgets a file that was taken: what comes by its name is another drop.
-    func forget(file: Path) { files[file] = nil }
+    /// Forgets a member that was taken: what comes by its name is another drop.
+    func forget(_ member: Path) {
+        files[member] = nil
+        subfolders.remove(member)
+    }
 }

@@ -53,15 +53,27 @@ final class Inbox {
     private func open(_ path: Path, station: StationName?) throws(SystemError) {
         let directory = try spool.root.directory(path)
         let isLocal = try FileSystem(of: directory).isLocal
-        try watch(DropBox(path, station: station, isLocal: isLocal, now: .now))
+        let box = DropBox(path, station: station, isLocal: isLocal, now: .now)
+        try watch(box)
+        boxes[path] = box
     }
 
     private func watch(_ box: DropBox) throws(SystemError) {
         let watch = try inotify.add(spool.path / box.path, Inbox.mask)
         box.watch = watch
         byWatch[watch] = box
-        if boxes[box.path] == nil, box.path == .incoming || stations.contains(box.path) {
-            boxes[box.path] = box
+    }
+
+    /// Opens a box anew whose directory was removed, renamed or unmounted, if it is there again.
+    private func reopenLost() throws(SystemError) {
+        for box in boxes.values where box.watch == nil {
+            do throws(SystemError) {
+                try open(box.path, station: box.station)
+                needsListing = true
+            } catch {
+                // A station's box goes before its declaration does.
+                guard error.isNotFound, box.station != nil else { throw error }
+            }
         }
     }
 
@@ -72,19 +84,28 @@ final class Inbox {
         for path in stations.subtracting(paths.keys) {
             if let box = boxes.removeValue(forKey: path) { close(box) }
         }
-        for (path, station) in paths where boxes[path] == nil {
-            stations.insert(path)
-            do throws(SystemError) {
-                try spool.root.makeDirectory(path, mode: 0o755)
-            } catch {
-                guard error.code == .exists else { throw error }
-            }
-            // What was taken for a folder bundle until now is the drop box.
-            boxes[.incoming]?.forget(folder: path.lastComponent)
-            try open(path, station: station)
-        }
         stations = Set(paths.keys)
+        for (path, station) in paths where boxes[path] == nil {
+            do throws(SystemError) {
+                try openDropBox(path, of: station)
+            } catch {
+                // Somebody put a file or a link in its place: that is judged as a drop.
+                stations.remove(path)
+                spool.log.write(error, while: "Opening the drop box of \(station)")
+            }
+        }
         needsListing = true
+    }
+
+    private func openDropBox(_ path: Path, of station: StationName) throws(SystemError) {
+        do throws(SystemError) {
+            try spool.root.makeDirectory(path, mode: 0o755)
+        } catch {
+            guard error.code == .exists else { throw error }
+        }
+        // What was taken for a folder bundle until now is the drop box.
+        boxes[.incoming]?.forget(folder: path.lastComponent)
+        try open(path, station: station)
     }
 
     private func close(_ box: DropBox) {
@@ -92,6 +113,8 @@ final class Inbox {
         dirty[ObjectIdentifier(box)] = nil
         guard let watch = box.watch else { return }
         box.watch = nil
+        // A directory has one watch, whatever names it had: it may be another box's by now.
+        guard byWatch[watch] === box else { return }
         byWatch[watch] = nil
         inotify.remove(watch)
     }
@@ -100,6 +123,7 @@ final class Inbox {
     func note(_ event: Inotify.Event) -> Bool {
         guard let watch = event.watch, let box = byWatch[watch] else { return false }
         if !event.mask.isDisjoint(with: [.ignored, .selfMoved, .selfRemoved, .unmounted]) {
+            close(box)
             needsListing = true
         }
         guard !event.name.bytes.isEmpty else { return true }
@@ -119,8 +143,11 @@ final class Inbox {
 
     /// Looks at what events named, or at everything, and judges every drop.
     ///
-    /// Returns the drops and when to look again without an event.
-    func pass(now: Moment) throws(SystemError) -> (candidates: [Candidate], again: Moment?) {
+    /// Returns the drops, when to look again without an event, and what stood in the way of
+    /// looking into a whole box; the other boxes are served all the same.
+    func pass(now: Moment) -> (candidates: [Candidate], again: Moment?, problem: SystemError?) {
+        var problem: SystemError?
+        do throws(SystemError) { try reopenLost() } catch { problem = error }
         let isListing = needsListing || nextListing.map { $0 <= now } == true
         needsListing = false
         let noted = dirty
@@ -132,7 +159,10 @@ final class Inbox {
                 try judge(box, now, &candidates)
             } catch {
                 // A station's box goes before its declaration does.
-                guard error.isNotFound, box.station != nil else { throw error }
+                if error.isNotFound, box.station != nil { continue }
+                // What events told of it is lost with this pass.
+                needsListing = true
+                problem = error
             }
         }
         nextListing = listing(now, candidates)
@@ -141,7 +171,8 @@ final class Inbox {
             guard case .wait(let until, _, _) = candidate.judgement else { return nil }
             return until
         }
-        return (candidates, (looks + [nextListing].compactMap { $0 }).min())
+        let retry = problem.map { _ in now + Door.permissionPatience }
+        return (candidates, (looks + [nextListing, retry].compactMap { $0 }).min(), problem)
     }
 
     /// Where events don't come the timer lists; where they do, a slow listing is the safety net
@@ -239,8 +270,8 @@ final class Inbox {
         }
         let directory = try spool.root.directory(folder.path)
         if folder.files.isEmpty, folder.subfolders.isEmpty {
-            // Only what is never taken lies there: it is no drop.
-            guard try directory.names().isEmpty else { return nil }
+            // Answered, and could not be removed; or only what is never taken lies there.
+            guard !folder.isAnswered, try directory.names().isEmpty else { return nil }
         }
         let (judgement, pair) = try door.judge(folder: folder, directory)
         var members = members(Array(folder.files.values), pair, in: folder.path)
@@ -268,12 +299,17 @@ final class Inbox {
     /// Forgets the files of a drop that was taken.
     func forget(_ candidate: Candidate) {
         guard let box = boxes[candidate.key.box] else { return }
-        if let folder = candidate.folder {
-            if let gone = box.folders[folder.lastComponent] { close(gone) }
-            box.forget(folder: folder.lastComponent)
-        } else {
-            for member in candidate.members { box.forget(file: member.source.lastComponent) }
+        let directory = candidate.folder.map { box.folders[$0.lastComponent] ?? box } ?? box
+        for member in candidate.members {
+            directory.forget(member.source.lastComponent)
+            // What could not be moved was answered, and is no drop any more.
+            let source = try? spool.root.directory(directory.path)
+            let left = try? source?.status(of: member.source.lastComponent)
+            if let left, left.identity == member.identity {
+                directory.answered.insert(left.identity)
+            }
         }
+        if directory !== box { directory.isAnswered = true }
     }
 
     /// A JSON that was read says which image it wants.

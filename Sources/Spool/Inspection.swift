@@ -22,17 +22,26 @@ struct Inspection {
                 "'\(missing.source.lastComponent)' was removed or replaced while it was being "
                     + "taken. Drop both files again.")
         }
-        for member in bundle.drop.members where !bundle.missing.contains(member) {
+        noteImmovable(bundle.immovable)
+        let absent = bundle.missing + bundle.immovable
+        for member in bundle.drop.members where !absent.contains(member) {
             let path = bundle.path / member.name
             guard let kind = try spool.root.status(of: path)?.kind, kind == .file else {
-                refuse(member, in: bundle)
+                refuse(member, "is no regular file any more; only regular files are taken")
                 continue
             }
-            if refusal == nil { try Inspection.secure(path, in: spool) }
-            switch member.role {
-            case .request: try examine(request: path, in: spool)
-            case .image: try examine(image: path, name: member.name, in: spool)
-            case .other: break
+            do throws(SystemError) {
+                if refusal == nil { try secure(path, member.role, in: spool) }
+                switch member.role {
+                case .request: try examine(request: path, in: spool)
+                case .image: try examine(image: path, name: member.name, in: spool)
+                case .other: break
+                }
+            } catch {
+                // What cannot be read will not become readable here: it is answered.
+                guard error.isPermission else { throw error }
+                let user = Host.name(ofUser: Host.user)
+                refuse(member, "may not be read by the service (user \(user), \(error.code.name))")
             }
         }
         if refusal == nil, let expected = request?.sha256, expected != sha256 {
@@ -40,24 +49,49 @@ struct Inspection {
         }
     }
 
-    /// It was a file when it was judged, and something else when it was taken.
-    private mutating func refuse(_ member: Drop.Member, in bundle: StagedBundle) {
-        guard refusal == nil else { return }
+    /// What stays behind in `incoming/` is told, whatever else is wrong.
+    private mutating func noteImmovable(_ members: [Drop.Member]) {
+        guard !members.isEmpty else { return }
+        let names = members.map { "'\($0.source.lastComponent)'" }.joined(separator: ", ")
+        let stays =
+            "\(names) stays where it is: the service (user \(Host.name(ofUser: Host.user))) may "
+            + "not move it."
         refusal = Refusal(
-            member.role == .image ? .invalidImage : .invalidRequest,
-            "'\(member.source.lastComponent)' is no regular file any more; only regular files are "
-                + "taken. Drop both files again.")
+            refusal?.code ?? .incompleteBundle,
+            [refusal?.detail, stays].compactMap { $0 }
+                .joined(separator: " "))
+    }
+
+    /// A member that was good when it was judged is not what was taken.
+    private mutating func refuse(_ member: Drop.Member, _ problem: String) {
+        refusal =
+            refusal
+            ?? Refusal(
+                member.role == .image ? .invalidImage : .invalidRequest,
+                "'\(member.source.lastComponent)' \(problem). Drop both files again.")
     }
 
     /// Makes sure that nobody else can write to the file, and that stations can read it.
-    private static func secure(_ path: Path, in spool: Spool) throws(SystemError) {
+    ///
+    /// One that has grown too large since it was judged is refused as it is.
+    private mutating func secure(_ path: Path, _ role: Drop.Member.Role, in spool: Spool)
+        throws(SystemError)
+    {
         let file = try spool.root.open(path)
         let status = try file.status()
+        let limit = role == .image ? spool.settings.maxImageBytes : Request.maximumBytes
+        guard status.size <= limit else {
+            refusal =
+                role == .image
+                ? .tooLarge(bytes: status.size, maximum: limit)
+                : Refusal(.invalidRequest, Contents.tooLarge(request: status.size))
+            return
+        }
         let isOurs = status.owner == Host.user && status.links == 1
         if isOurs, try file.isClosedByWriters() == true { return try file.setMode(0o644) }
         let way = Path.temporary()
         let copy = try spool.root.create(way, mode: 0o644)
-        try copy.copy(from: file)
+        try copy.copy(from: file, limit: limit + 1)
         copy.startWriting()
         try spool.root.replace(path, with: way)
     }

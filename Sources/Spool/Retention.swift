@@ -43,15 +43,17 @@ public struct Retention {
         try emptyTrash()
         var trashed: [(path: Path, id: JobID, state: JobState)] = []
         for candidate in try expired(asOf: now, &sweep) {
-            guard let path = try trash(candidate, asOf: now) else { continue }
-            trashed.append((path, candidate.id, candidate.state))
-            sweep.freedBytes += candidate.bytes
+            tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
+                guard let path = try trash(candidate, asOf: now) else { return }
+                trashed.append((path, candidate.id, candidate.state))
+                sweep.freedBytes += candidate.bytes
+            }
         }
         guard !trashed.isEmpty else { return sweep }
         for state in Set(trashed.map(\.state)) { try spool.flush(directory: Path(state)) }
         try spool.flush(directory: .hidden(SpoolFile.Hidden.trash))
         try count(trashed.map { ($0.path, $0.state) })
-        for entry in trashed { try spool.root.removeTree(entry.path) }
+        for entry in trashed { unlink(entry.path) }
         sweep.removed = trashed.map { ($0.id, $0.state) }
         return sweep
     }
@@ -99,8 +101,10 @@ public struct Retention {
                 status.kind == .directory
             else { continue }
             let ended = Timestamp(nanoseconds: status.modified)
-            let bytes = try size(of: .bundle(state, id))
-            candidates.append(Candidate(state: state, id: id, ended: ended, bytes: bytes))
+            tolerating("Measuring job \(id)") { () throws(SystemError) in
+                let bytes = try size(of: .bundle(state, id))
+                candidates.append(Candidate(state: state, id: id, ended: ended, bytes: bytes))
+            }
         }
         return candidates
     }
@@ -152,7 +156,19 @@ public struct Retention {
             }
         }
         if !uncounted.isEmpty { try count(uncounted) }
-        for name in names { try spool.root.removeTree(trash / name) }
+        for name in names { unlink(trash / name) }
+    }
+
+    /// What cannot be unlinked stays in the trash, is told, and is tried again by the next sweep.
+    private func unlink(_ path: Path) {
+        tolerating("Emptying the trash") { () throws(SystemError) in
+            try spool.root.removeTree(path)
+        }
+    }
+
+    /// One bundle's error is its own; the sweep goes on with the others.
+    private func tolerating(_ doing: String, _ body: () throws(SystemError) -> Void) {
+        do throws(SystemError) { try body() } catch { spool.log.write(error, while: doing) }
     }
 
     private func endState(of bundle: Path) throws(SystemError) -> JobState? {

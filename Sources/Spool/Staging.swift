@@ -187,12 +187,16 @@ public final class Staging {
     private func collect(_ bundle: StagedBundle) throws(SystemError) {
         for member in bundle.drop.members {
             let target = bundle.path / member.name
-            if try spool.root.status(of: target) != nil {
-                bundle.hasTaken = true
-            } else if try take(member, to: target) {
-                bundle.hasTaken = true
-            } else {
-                bundle.missing.append(member)
+            do throws(SystemError) {
+                var isThere = try spool.root.status(of: target) != nil
+                if !isThere { isThere = try take(member, to: target) }
+                if isThere { bundle.hasTaken = true } else { bundle.missing.append(member) }
+            } catch {
+                // With the first one nothing was taken; with a later one there is no way back.
+                guard error.isPermission, bundle.hasTaken || member.role == .other else {
+                    throw error
+                }
+                bundle.immovable.append(member)
             }
         }
         if let folder = bundle.drop.folder { try removeIfEmpty(folder) }
@@ -272,6 +276,8 @@ final class StagedBundle {
     var isSealed = false
     /// Members that were not where they should be.
     var missing: [Drop.Member] = []
+    /// Members that the service lacks the permission to move.
+    var immovable: [Drop.Member] = []
     var record: JobRecord?
     var error: SystemError?
 

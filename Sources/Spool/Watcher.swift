@@ -22,6 +22,8 @@ public final class Watcher {
     var receiving: [DropKey: Reception] = [:]
     /// Drops that could not be taken, with the error shown to their senders.
     var postponed: [DropKey: (until: Moment, error: String?)] = [:]
+    /// What the log was told of drops that could not be taken.
+    var told: [DropKey: String] = [:]
     let staging: Staging
     let crew: Crew
     let inbox: Inbox
@@ -36,6 +38,8 @@ public final class Watcher {
     var totals = Totals()
     /// The drops that stand in `incoming/` since the last pass.
     var candidates: [Candidate] = []
+    /// The last obstacle that was logged.
+    private var lastProblem: SystemError?
     /// After lost events: live jobs that neither the listing nor an event has named yet.
     private var unseen: Set<JobID> = []
 
@@ -165,7 +169,7 @@ public final class Watcher {
             if let time = nextRecovery, time <= .now { recoverStaging() }
             var again = nextRecovery
             if inbox.earliestPass <= .now {
-                again = min(again, try serveDoor())
+                again = min(again, serveDoor())
             } else {
                 again = min(again, inbox.earliestPass)
             }
@@ -264,12 +268,17 @@ public final class Watcher {
         }
     }
 
-    private func serveDoor() throws(SystemError) -> Moment? {
-        let (found, again) = try inbox.pass(now: .now)
+    private func serveDoor() -> Moment? {
+        let (found, again, problem) = inbox.pass(now: .now)
+        if let problem, problem != lastProblem {
+            spool.log.write(problem, while: "Looking into the drop boxes")
+        }
+        lastProblem = problem
         candidates = found
         let keys = Set(found.map(\.key))
         for key in receiving.keys where !keys.contains(key) { receiving[key] = nil }
         for key in postponed.keys where !keys.contains(key) { postponed[key] = nil }
+        for key in told.keys where !keys.contains(key) { told[key] = nil }
         let taken = admit(found)
         candidates.removeAll { taken.contains($0.key) }
         return min(again, postponed.values.map(\.until).min())

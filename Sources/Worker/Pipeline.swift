@@ -5,6 +5,7 @@
 // nothing it writes can block or crash the worker.
 
 internal import Linux
+internal import SpoolFormat
 
 /// A running pipeline.
 final class Pipeline {
@@ -12,7 +13,7 @@ final class Pipeline {
     enum Incident {
         /// It said something.
         case event(PipelineEvent)
-        /// It printed a line that is no message.
+        /// It printed what is no message, or could not be read: what to say of it.
         case garbage(String)
         /// It is gone.
         case ended(Child.Exit)
@@ -113,7 +114,7 @@ final class Pipeline {
                 received += bytes
                 takeLines()
             }
-        } catch { handler(.garbage("reading it failed: \(error)")) }
+        } catch { handler(.garbage("could not be read: \(error)")) }
         // The end of its output; the child's own end follows, or `garbage` made us kill it.
         if !isOver { registrations.first?.cancel() }
     }
@@ -125,11 +126,12 @@ final class Pipeline {
             if let event = PipelineEvent(line) {
                 handler(.event(event))
             } else {
-                handler(.garbage(String(decoding: line.prefix(200), as: UTF8.self)))
+                let text = String(decoding: line.prefix(200), as: UTF8.self).excerpt
+                handler(.garbage("printed a line that is no message of the protocol: '\(text)'"))
             }
         }
         if !isOver, received.count > PipelineEvent.maximumLine {
-            handler(.garbage("a line of more than \(PipelineEvent.maximumLine) bytes"))
+            handler(.garbage("printed a line of more than \(PipelineEvent.maximumLine) bytes"))
         }
     }
 

@@ -192,10 +192,7 @@ public final class Worker {
         do throws(SystemError) {
             switch incident {
             case .event(let event): try handle(event)
-            case .garbage(let line):
-                try breakOff(
-                    "The pipeline printed a line that is no message of the protocol: "
-                        + "'\(line.excerpt)'.")
+            case .garbage(let problem): try breakOff("The pipeline \(problem).")
             case .ended(let exit):
                 try breakOff("The pipeline died (\(exit)).")
             }

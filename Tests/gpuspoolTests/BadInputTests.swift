@@ -100,7 +100,8 @@ import Testing
     /// What is wrong for good is answered first, and the good job was done by then.
     private func checkTimes(_ answers: [(drop: BadDrop, view: JSONValue)], good: JSONValue) throws {
         func time(_ view: JSONValue, _ field: String) throws -> Timestamp {
-            try #require(Timestamp(rfc3339: try #require(view[field]?.text)))
+            let text = try #require(view[field]?.text)
+            return try #require(Timestamp(rfc3339: text))
         }
         let late = try answers.compactMap { answer in
             answer.drop.answer == .atOnce ? nil : try time(answer.view, "rejected_at")

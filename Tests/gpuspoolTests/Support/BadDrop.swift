@@ -26,11 +26,7 @@ struct BadDrop: Sendable {
         _ name: String, _ code: String, _ words: String..., answer: Answer = .atOnce,
         python: String
     ) {
-        self.name = name
-        self.code = code
-        self.words = words
-        self.answer = answer
-        self.python = python
+        self.init(name: name, code: code, words: words, answer: answer, python: python)
     }
 
     /// A wrong JSON beside a good image.
@@ -38,7 +34,7 @@ struct BadDrop: Sendable {
         _ name: String, _ words: String..., answer: Answer = .atOnce, json: String
     ) -> BadDrop {
         BadDrop(
-            name, code: "invalid_request", words: words, answer: answer,
+            name: name, code: "invalid_request", words: words, answer: answer,
             python: "photo(); text('''\(json)''')")
     }
 
@@ -48,7 +44,7 @@ struct BadDrop: Sendable {
         bytes: String
     ) -> BadDrop {
         BadDrop(
-            name, code: code, words: words, answer: answer,
+            name: name, code: code, words: words, answer: answer,
             python: "put(name + '.jpg', \(bytes)); ask()")
     }
 

@@ -20,7 +20,8 @@ extension BadDrop {
             "Image too large (2049x10). Maximum 2048x2048 allowed.", bytes: "picture(2049, 10)"),
         .image(
             "high 2049", "image_too_large",
-            "Image too large (10x2049). Maximum 2048x2048 allowed.", bytes: "picture(10, 2049, 'JPEG')"),
+            "Image too large (10x2049). Maximum 2048x2048 allowed.",
+            bytes: "picture(10, 2049, 'JPEG')"),
         .image(
             "4000x3000", "image_too_large",
             "Image too large (4000x3000). Maximum 2048x2048 allowed.",
@@ -35,9 +36,11 @@ extension BadDrop {
             "half png", "incomplete_bundle", "the PNG's end marker is missing",
             answer: .patience, bytes: "PHOTO[:100000]"),
         .image(
-            "half jpeg", "incomplete_bundle", "end marker", answer: .patience, bytes: "JPEG[:60000]"),
+            "half jpeg", "incomplete_bundle", "end marker", answer: .patience, bytes: "JPEG[:60000]"
+        ),
         .image(
-            "zeros", "incomplete_bundle", "filled with zeros", answer: .patience, bytes: "bytes(50000)"),
+            "zeros", "incomplete_bundle", "filled with zeros", answer: .patience,
+            bytes: "bytes(50000)"),
         BadDrop(
             "wrong hash", "invalid_image", "The image's SHA-256 is ", "00000000",
             answer: .patience, python: "photo(); ask(sha256='0' * 64)"),
