@@ -63,7 +63,9 @@ extension Watcher {
                 return true
             }
             guard let job = table.jobs[id] else { return false }
-            return job.isLive || job.record?.view.station != candidate.station?.description
+            // What cannot be read is nobody's to move.
+            guard let record = job.record, !job.isLive else { return true }
+            return record.view.station != candidate.station?.description
         }
         guard isTaken(id) else { return id }
         var number = 2
@@ -87,6 +89,7 @@ extension Watcher {
             refusal = Refusal(.invalidName, "The name '\(name)' \(error).")
         }
         guard let reception = receiving[candidate.key] else { return nil }
+        try learn(reception.id)
         // Chosen again: a live job may have taken the name meanwhile.
         let id = free(reception.id, for: candidate)
         receiving[candidate.key]?.id = id

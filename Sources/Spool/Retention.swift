@@ -29,6 +29,7 @@ public struct Retention {
     }
 
     private let spool: Spool
+    private let trash = Path.hidden(SpoolFile.Hidden.trash)
 
     /// Cleans `spool`.
     public init(_ spool: Spool) { self.spool = spool }
@@ -139,13 +140,16 @@ public struct Retention {
     private func count(_ trashed: [(path: Path, state: JobState)]) throws(SystemError) {
         var totals = try spool.totals()
         for entry in trashed { totals.add(entry.state) }
-        totals.counted = trashed.map { Hexadecimal.text(of: $0.path.lastComponent.bytes) }
+        // Those counted before that could not be unlinked must not be counted again.
+        let standing = Set(try spool.names(in: trash).map { Hexadecimal.text(of: $0.bytes) })
+        totals.counted =
+            totals.counted.filter { standing.contains($0) }
+            + trashed.map { Hexadecimal.text(of: $0.path.lastComponent.bytes) }
         try spool.write(totals)
     }
 
     /// Finishes what a crash left: counts the entries that are not counted, unlinks all.
     private func emptyTrash() throws(SystemError) {
-        let trash = Path.hidden(SpoolFile.Hidden.trash)
         let names = try spool.names(in: trash)
         guard !names.isEmpty else { return }
         let counted = Set(try spool.totals().counted)

@@ -133,12 +133,13 @@ public final class Staging {
         return bundles.map(outcome)
     }
 
-    /// A drop box that was removed since has nothing to flush.
+    /// A drop box that was removed or replaced since has nothing to flush.
     private func flush(source: Path) throws(SystemError) {
         do throws(SystemError) {
             try spool.flush(directory: source)
         } catch {
-            guard error.isNotFound else { throw error }
+            let isGone = error.isNotFound || error.code == .symbolicLink || error.isPermission
+            guard isGone else { throw error }
         }
     }
 

@@ -243,6 +243,15 @@ public final class Watcher {
         if isNews, let record { forecast.learn(record.view) }
     }
 
+    /// Looks for a name that no event told of: a foreign hand may have made it (R12).
+    func learn(_ id: JobID) throws(SystemError) {
+        for state in JobState.allCases where state != .running && !table.contains(id) {
+            if try spool.root.status(of: .bundle(state, id)) != nil {
+                try arrived(Path(id), in: state)
+            }
+        }
+    }
+
     /// It arrived and has gone on before we looked. If it had ended, it counts no longer: its
     /// name was live, so the event was about that job and no other.
     private func vanished(_ name: Path, from state: JobState) throws(SystemError) {

@@ -99,7 +99,7 @@ public final class Worker {
     private func turn() {
         do throws(SystemError) {
             try keepTime()
-            if isStopping { try stopIfIdle() } else { try startPipelineIfDown() }
+            if isStopping { stopIfIdle() } else { startPipelineIfDown() }
             try work()
         } catch { spool.log.write(error, while: "Working") }
         setTimer()
@@ -124,7 +124,7 @@ public final class Worker {
         if let time = restart, time <= now { restart = nil }
     }
 
-    private func stopIfIdle() throws(SystemError) {
+    private func stopIfIdle() {
         guard run == nil else { return }
         pipeline?.finish()
         pipeline = nil
@@ -133,9 +133,11 @@ public final class Worker {
         ended(.stopped)
     }
 
-    private func startPipelineIfDown() throws(SystemError) {
+    private func startPipelineIfDown() {
         guard case .down = state, restart == nil else { return }
-        pipeline = try Pipeline(command, on: loop) { [unowned self] in handle($0) }
+        do throws(SystemError) {
+            pipeline = try Pipeline(command, on: loop) { [unowned self] in handle($0) }
+        } catch { return pipelineFailed("It cannot be started: \(error).") }
         state = .loading(until: .now + Worker.loadPatience)
         post.update { $0.state = .starting }
         let order = PipelineOrder.Load(model: spool.settings.defaultModel)
@@ -209,7 +211,7 @@ public final class Worker {
         case .failed(nil, let error, _, _):
             spool.log.write("The pipeline refused to load: \(error)", .warning)
             if case .loading = state { pipelineFailed(error) }
-        case .fatal(let error): pipelineFailed(error)
+        case .fatal(let error): try breakOff("The pipeline stopped: \(error)")
         case .pong: break
         case .done(let id, _):
             try breakOff("The pipeline speaks of the job '\(id)', which it was not given.")

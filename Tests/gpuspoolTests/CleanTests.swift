@@ -113,7 +113,8 @@ import Testing
             _ = try spool.start("run", "--set", pipeline.setting)
             try spool.drop("a")
             let view = try spool.view(of: "a", is: "completed")
-            let ended = try #require(Timestamp(rfc3339: try #require(view["completed_at"]?.text)))
+            let text = try #require(view["completed_at"]?.text)
+            let ended = try #require(Timestamp(rfc3339: text))
             _ = try spool.wait(for: "it to go") {
                 try spool.names("done").isEmpty && spool.names("status").isEmpty ? true : nil
             }

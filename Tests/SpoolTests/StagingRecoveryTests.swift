@@ -1,0 +1,220 @@
+import Linux
+import SpoolFormat
+import Testing
+
+@testable import Spool
+
+/// R6: staging only goes forward, from whatever point a crash left it at.
+@Suite struct StagingRecoveryTests {
+    let temporary: TemporarySpool
+    private let bundle = Path.hidden("staging/a")
+
+    init() throws { temporary = try TemporarySpool() }
+
+    private func recover() throws -> [(id: JobID, outcome: Staging.Outcome)] {
+        try Staging(temporary.spool, orders: [Int64]()).recover()
+    }
+
+    /// What a crash leaves once `prepare` is over, with these members taken.
+    private func stage(_ drop: Drop, taken: Int) throws {
+        try temporary.makeDirectory(bundle)
+        try temporary.write(bundle / "lease", "")
+        try temporary.write(bundle / ".members", JSONText.encode(Membership(drop)))
+        for member in drop.members.prefix(taken) {
+            try temporary.spool.root.rename(member.source, to: bundle / member.name)
+        }
+    }
+
+    /// What `compose` and `seal` would have written.
+    private func writeRecord(_ drop: Drop) throws {
+        let staged = StagedBundle(drop)
+        let record = try Inspection(of: staged, in: temporary.spool)
+            .record(of: drop, order: 77, retryAfterSeconds: 300)
+        if let reason = record.view.reason {
+            let file = Reason.File(reason, of: record.view)
+            try temporary.write(bundle / "reason.json", JSONText.encode(file))
+        }
+        try temporary.spool.write(record, in: bundle)
+    }
+
+    // MARK: Nothing was taken
+
+    @Test(arguments: [[], ["lease"], ["lease", ".members"]])
+    func `without a readable intention or a file of the station a bundle is removed`(
+        _ files: [Path]
+    ) throws {
+        _ = try temporary.pair("a")
+        try temporary.makeDirectory(bundle)
+        for file in files { try temporary.write(bundle / file, file == "lease" ? "" : "{\"mem") }
+        let outcomes = try recover()
+        guard case .discarded = outcomes.first?.outcome, outcomes.first?.id.text == "a" else {
+            Issue.record("\(outcomes)")
+            return
+        }
+        #expect(try temporary.bundles() == [])
+        #expect(try temporary.names(.incoming) == ["a.json", "a.png"])
+        #expect(try recover().isEmpty)
+    }
+
+    @Test func `a station's file beside a damaged intention stays where it is`() throws {
+        try temporary.makeDirectory(bundle)
+        try temporary.write(bundle / "lease", "")
+        try temporary.write(bundle / ".members", "{\"mem")
+        try temporary.write(bundle / "a.png", Sample.png)
+        for _ in 1...2 {
+            _ = try recover()
+            #expect(try temporary.names(bundle) == [".members", "a.png", "lease"])
+        }
+    }
+
+    // MARK: Forward
+
+    enum Crash: CaseIterable {
+        case intended, firstTaken, allTaken, copyLeft, recordHalf, recorded, sealed
+    }
+
+    @Test(arguments: Crash.allCases, [nil, Refusal(.invalidRequest, "wrong")])
+    func `a drop goes forward from wherever the crash left it`(
+        _ crash: Crash, _ refusal: Refusal?
+    ) throws {
+        let drop = try temporary.pair("a", refusal: refusal)
+        try stage(drop, taken: crash == .intended ? 0 : crash == .firstTaken ? 1 : 2)
+        switch crash {
+        case .intended, .firstTaken, .allTaken: break
+        case .copyLeft:
+            // The member was replaced by a copy, which is another file.
+            try temporary.rename(into: bundle / "a.png", Sample.png)
+        case .recordHalf:
+            try temporary.write(bundle / "status.0.tmp", "{\"job")
+            try temporary.write(bundle / "reason.json", "{")
+            if refusal == nil { try temporary.spool.root.remove(bundle / "reason.json") }
+        case .recorded: try writeRecord(drop)
+        case .sealed:
+            try writeRecord(drop)
+            try temporary.spool.root.remove(bundle / ".members")
+        }
+
+        let state = refusal == nil ? "queued" : "rejected"
+        let outcomes = try recover()
+        #expect(outcomes.map(\.id.text) == ["a"])
+        #expect(try temporary.bundles() == ["\(state)/a"])
+        #expect(try temporary.names(.incoming) == [])
+        let reason = refusal == nil ? [] : ["reason.json"]
+        #expect(
+            try temporary.names("\(state)/a")
+                == ["a.png", "lease"] + reason + ["request.json", "status.json"])
+        let record = try temporary.record("\(state)/a")
+        #expect(record.view.reason?.refusal == refusal)
+        #expect(record.view.sha256 == SHA256.hex(of: Sample.png))
+        if refusal == nil {
+            #expect(try temporary.status("queued/a").modified == record.orderNanoseconds)
+        }
+        #expect(try recover().isEmpty)
+        #expect(try temporary.bundles() == ["\(state)/a"])
+    }
+
+    @Test func `a bundle that only has to be published keeps its record`() throws {
+        let drop = try temporary.pair("a")
+        try stage(drop, taken: 2)
+        try writeRecord(drop)
+        try temporary.spool.root.remove(bundle / ".members")
+        let before = try temporary.read(bundle / "status.json")
+        _ = try recover()
+        #expect(try temporary.read("queued/a/status.json") == before)
+        #expect(try temporary.status("queued/a").modified == 77)
+    }
+
+    // MARK: Members that are not there
+
+    @Test(arguments: [0, 1], [0, 1])
+    func `a member that is gone makes the drop incomplete`(_ taken: Int, _ gone: Int) throws {
+        let drop = try temporary.pair("a")
+        try stage(drop, taken: taken)
+        let member = drop.members[gone]
+        try temporary.spool.root.remove(gone < taken ? bundle / member.name : member.source)
+        _ = try recover()
+        #expect(try temporary.bundles() == ["rejected/a"])
+        #expect(try temporary.names(.incoming) == [])
+        let reason = try #require(try temporary.record("rejected/a").view.reason)
+        #expect(reason.refusal.code == .incompleteBundle)
+        #expect(reason.refusal.detail.hasPrefix("'\(member.source.lastComponent)' was removed"))
+        #expect(try recover().isEmpty)
+    }
+
+    // The sender dropped the same name again after the crash: that is another drop.
+    @Test func `a member that is another file by now is not taken`() throws {
+        let drop = try temporary.pair("a")
+        try stage(drop, taken: 1)
+        try temporary.rename(into: .incoming / "a.png", Sample.png)
+        _ = try recover()
+        #expect(try temporary.bundles() == ["rejected/a"])
+        #expect(try temporary.names(.incoming) == ["a.png"])
+        #expect(
+            try temporary.record("rejected/a").view.reason?.refusal.code == .incompleteBundle)
+    }
+
+    @Test func `a folder that became a link is not followed`() throws {
+        try temporary.makeDirectory(.incoming / "a")
+        try temporary.write(.incoming / "a/a.json", #"{"instruction":"blur"}"#)
+        try temporary.write(.incoming / "a/a.png", Sample.png)
+        let drop = try temporary.drop(
+            "a",
+            [
+                (.incoming / "a/a.json", "request.json", .request),
+                (.incoming / "a/a.png", "a.png", .image),
+            ], folder: .incoming / "a")
+        try stage(drop, taken: 0)
+        try temporary.spool.root.rename(.incoming / "a", to: "elsewhere")
+        try temporary.link(.incoming / "a", to: "../elsewhere")
+        _ = try recover()
+        #expect(try temporary.bundles() == ["rejected/a"])
+        #expect(try temporary.names("elsewhere") == ["a.json", "a.png"])
+    }
+
+    // A box that is empty may be removed: `station remove` after the crash.
+    @Test func `a drop box that is gone since does not hold staging up`() throws {
+        try temporary.makeDirectory(.incoming / "kiosk")
+        try temporary.write(.incoming / "kiosk/a.json", #"{"instruction":"blur"}"#)
+        try temporary.write(.incoming / "kiosk/a.png", Sample.png)
+        let drop = try temporary.drop(
+            "a",
+            [
+                (.incoming / "kiosk/a.json", "request.json", .request),
+                (.incoming / "kiosk/a.png", "a.png", .image),
+            ])
+        try stage(drop, taken: 2)
+        try temporary.spool.root.removeDirectory(.incoming / "kiosk")
+        _ = try recover()
+        #expect(try temporary.bundles() == ["queued/a"])
+    }
+
+    // The window between the look at the file and its rename.
+    @Test(arguments: ["request.json", "a.png"])
+    func `a member that became a link is refused and does not stick`(_ name: Path) throws {
+        let drop = try temporary.pair("a")
+        try stage(drop, taken: 2)
+        try temporary.spool.root.remove(bundle / name)
+        try temporary.link(bundle / name, to: "/etc/passwd")
+        _ = try recover()
+        #expect(try temporary.bundles() == ["rejected/a"])
+        #expect(try temporary.record("rejected/a").view.sha256 != nil || name == "a.png")
+    }
+
+    // MARK: Counting
+
+    @Test func `what is pending counts unless it will be refused`() throws {
+        let staging = try Staging(temporary.spool, orders: [Int64]())
+        #expect(try staging.pending().isEmpty)
+        try stage(try temporary.pair("a"), taken: 1)
+        #expect(try staging.pending().map(\.counts) == [true])
+        try temporary.spool.root.removeTree(bundle)
+        let refused = try temporary.pair("b", refusal: Refusal(.invalidRequest, "wrong"))
+        try stage(refused, taken: 0)
+        #expect(try staging.pending().map(\.counts) == [false])
+        try temporary.spool.root.rename(.incoming / "b.json", to: bundle / "request.json")
+        try temporary.spool.root.rename(.incoming / "b.png", to: bundle / "b.png")
+        try writeRecord(refused)
+        try temporary.spool.root.remove(bundle / ".members")
+        #expect(try staging.pending().map(\.counts) == [false])
+    }
+}
