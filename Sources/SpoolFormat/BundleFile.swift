@@ -1,0 +1,33 @@
+/// The names inside a bundle.
+public enum BundleFile {
+    /// The station's JSON, verbatim.
+    public static let request = "request.json"
+    /// The durable record.
+    public static let record = "status.json"
+    /// The lock of whoever moves or writes the bundle.
+    public static let lease = "lease"
+    /// Why a drop was refused.
+    public static let reason = "reason.json"
+    /// In staging: what is taken, and with which verdict.
+    public static let members = ".members"
+
+    /// The pipeline's output of the `claim`-th claim, until it is a whole image.
+    public static func output(claim: Int) -> String { "out.\(claim).part" }
+
+    /// A record on its way; `claim` is 0 outside `running/`.
+    public static func temporaryRecord(claim: Int) -> String { "status.\(claim).tmp" }
+
+    static let reserved: Set<String> = [request, record, lease, reason, members]
+
+    static func isOutput(_ name: [UInt8]) -> Bool {
+        name.starts(with: "out.".utf8) && name.suffix(5).elementsEqual(".part".utf8)
+            || name.starts(with: "status.".utf8) && name.suffix(4).elementsEqual(".tmp".utf8)
+    }
+
+    /// The result: `MODEL_YYYYMMDD_HHMMSS_sSEED_HEX8.png`.
+    public static func result(
+        model: ModelName, completed: Timestamp, seed: Int64, random: [UInt8]
+    ) -> String {
+        "\(model)_\(completed.compact)_s\(seed)_\(Hexadecimal.text(of: random.prefix(4))).png"
+    }
+}
