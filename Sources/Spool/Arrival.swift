@@ -19,7 +19,8 @@ final class Arrival {
     private(set) var isRenamed: Bool
 
     private var request: (status: FileStatus, verdict: Contents.Verdict<Request, String>)?
-    private var image: (status: FileStatus, result: Contents.Image)?
+    private var image: (status: FileStatus, verdict: Contents.Verdict<ImageHeader, Refusal>)?
+    private var hash: (status: FileStatus, sha256: String?)?
 
     init(_ name: Path, _ status: FileStatus, isRenamed: Bool, now: Moment) {
         self.name = name
@@ -94,17 +95,26 @@ final class Arrival {
     }
 
     /// The judgement of the file as an image; read once for each state of the file.
-    func image(at path: Path, in spool: Spool) throws(SystemError) -> Contents.Image {
-        if let image, image.status == status { return image.result }
-        let result: Contents.Image
+    func image(at path: Path, in spool: Spool) throws(SystemError)
+        -> Contents.Verdict<ImageHeader, Refusal>
+    {
+        if let image, image.status == status { return image.verdict }
+        let verdict: Contents.Verdict<ImageHeader, Refusal>
         if let notAFile {
-            result = Contents.Image(
-                verdict: .wrong(Refusal(.invalidImage, notAFile)), sha256: nil)
+            verdict = .wrong(Refusal(.invalidImage, notAFile))
         } else {
-            result = try Contents.image(path, in: spool)
+            verdict = try Contents.image(path, in: spool)
         }
-        image = (status, result)
-        return result
+        image = (status, verdict)
+        return verdict
+    }
+
+    /// The file's SHA-256; made once for each state of the file, when somebody asks.
+    func sha256(at path: Path, in spool: Spool) throws(SystemError) -> String? {
+        if let hash, hash.status == status { return hash.sha256 }
+        let sha256 = try Contents.sha256(path, in: spool)
+        hash = (status, sha256)
+        return sha256
     }
 
     /// Whether the file as it is now was judged already.
@@ -121,7 +131,7 @@ final class Arrival {
 
     /// Whether the file as it is now was judged a whole image.
     var isWholeImage: Bool {
-        guard let image, image.status == status, case .whole = image.result.verdict else {
+        guard let image, image.status == status, case .whole = image.verdict else {
             return false
         }
         return true

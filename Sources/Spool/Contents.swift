@@ -36,25 +36,27 @@ enum Contents {
         "The JSON has \(size) bytes; at most \(Request.maximumBytes) are allowed."
     }
 
-    /// An image's judgement and hash.
-    struct Image {
-        let verdict: Verdict<ImageHeader, Refusal>
-        /// Nil for a file that is too large to be read.
-        let sha256: String?
-    }
-
     /// Judges an image; never reads one that has too many bytes.
-    static func image(_ path: Path, in spool: Spool) throws(SystemError) -> Image {
+    static func image(_ path: Path, in spool: Spool) throws(SystemError)
+        -> Verdict<ImageHeader, Refusal>
+    {
         let file = try spool.root.open(path)
         let size = try file.status().size
         let limit = spool.settings.maxImageBytes
-        guard size <= limit else {
-            return Image(verdict: .wrong(.tooLarge(bytes: size, maximum: limit)), sha256: nil)
-        }
+        guard size <= limit else { return .wrong(.tooLarge(bytes: size, maximum: limit)) }
         let bytes = try file.contents(limit: limit)
-        let verdict = verdict(
+        return verdict(
             ImageProbe.examine(bytes), name: path.lastComponent, side: spool.settings.maxImageSide)
-        return Image(verdict: verdict, sha256: SHA256.hex(of: bytes))
+    }
+
+    /// The SHA-256 of a file in hexadecimal; nil for one that has too many bytes for an image.
+    ///
+    /// Not made for every look: it takes longer than all else at the door.
+    static func sha256(_ path: Path, in spool: Spool) throws(SystemError) -> String? {
+        let file = try spool.root.open(path)
+        let limit = spool.settings.maxImageBytes
+        let bytes = try file.contents(limit: limit + 1)
+        return bytes.count > limit ? nil : SHA256.hex(of: bytes)
     }
 
     private static func verdict(_ verdict: ImageVerdict, name: Path, side: Int)

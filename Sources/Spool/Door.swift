@@ -107,7 +107,7 @@ struct Door {
             }
             return (Refusal(.invalidRequest, detail), nil)
         }
-        guard case .wrong(let refusal) = try file.image(at: path, in: spool).verdict else {
+        guard case .wrong(let refusal) = try file.image(at: path, in: spool) else {
             return (nil, nil)
         }
         return (refusal, nil)
@@ -166,7 +166,7 @@ struct Door {
                 at: box.path / instruction.name, in: spool),
             let expected = request.sha256
         else { return false }
-        return try image.image(at: box.path / image.name, in: spool).sha256 == expected
+        return try image.sha256(at: box.path / image.name, in: spool) == expected
     }
 
     private func neverEnded(_ file: Arrival) -> Refusal {
@@ -182,27 +182,28 @@ struct Door {
     {
         let request = try instruction.request(at: box.path / instruction.name, in: spool)
         if case .wrong(let detail) = request { return .refuse(Refusal(.invalidRequest, detail)) }
-        let looked = try image.image(at: box.path / image.name, in: spool)
-        if case .wrong(let refusal) = looked.verdict { return .refuse(refusal) }
+        let path = box.path / image.name
+        let verdict = try image.image(at: path, in: spool)
+        if case .wrong(let refusal) = verdict { return .refuse(refusal) }
         if case .unfinished(let detail) = request {
             return patience(
                 Door.unparsablePatience, from: instruction, for: "JSON that can be read",
                 Refusal(.invalidRequest, detail))
         }
-        if case .unfinished(let detail) = looked.verdict {
+        if case .unfinished(let detail) = verdict {
             return patience(
                 settings.resume, from: image, for: "the rest of '\(image.name)'",
                 Refusal(
                     .incompleteBundle,
                     "'\(image.name)' was not finished: \(detail). Upload it again."))
         }
-        if case .whole(let request) = request, let expected = request.sha256,
-            expected != looked.sha256
-        {
-            return patience(
-                settings.resume, from: image, for: "the image whose SHA-256 is \(expected)",
-                Refusal(
-                    .invalidImage, Contents.hashMismatch(expected, looked.sha256 ?? "unknown")))
+        if case .whole(let request) = request, let expected = request.sha256 {
+            let found = try image.sha256(at: path, in: spool)
+            if found != expected {
+                return patience(
+                    settings.resume, from: image, for: "the image whose SHA-256 is \(expected)",
+                    Refusal(.invalidImage, Contents.hashMismatch(expected, found ?? "unknown")))
+            }
         }
         guard case .whole(let request) = request else { return .admit(model: nil) }
         return .admit(model: request.model?.description)

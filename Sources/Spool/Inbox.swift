@@ -1,8 +1,8 @@
 // All directories that drops arrive in, and what is to become of each drop.
 //
 // Events are hints: they name what to look at again. The listing is the truth: at start, after an
-// overflow, and by the timer where events do not come. A pass over everything may take at most a
-// tenth of the time, so that ten thousand files in `incoming/` do not starve the rest.
+// overflow, and by the timer where events do not come. Where thousands of files stand, passes over
+// all of them pause between, so that they do not starve the rest.
 
 internal import Linux
 internal import SpoolFormat
@@ -138,8 +138,12 @@ final class Inbox {
     /// Events were lost: everything is listed at the next pass.
     func distrustEvents() { needsListing = true }
 
-    /// When the next pass may be, so that passes take a tenth of the time at most.
-    var earliestPass: Moment { lastPass.end + lastPass.duration * 9 }
+    /// When the next pass may be: with thousands of files they take a tenth of the time at most.
+    var earliestPass: Moment {
+        let isCrowded = boxes.values.contains { $0.files.count + $0.folders.count > 256 }
+        guard isCrowded else { return lastPass.end }
+        return lastPass.end + min(lastPass.duration * 9, .milliseconds(200))
+    }
 
     /// Looks at what events named, or at everything, and judges every drop.
     ///

@@ -108,9 +108,8 @@ struct Inspection {
         image path: Path, name: Path, in spool: Spool
     ) throws(SystemError) {
         image = name
-        let result = try Contents.image(path, in: spool)
-        sha256 = result.sha256
-        switch result.verdict {
+        sha256 = try Contents.sha256(path, in: spool)
+        switch try Contents.image(path, in: spool) {
         case .whole: break
         case .unfinished(let detail):
             refusal = refusal ?? Refusal(.incompleteBundle, "'\(name)': \(detail).")

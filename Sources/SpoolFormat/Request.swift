@@ -57,7 +57,10 @@ public struct Request: Hashable, Sendable {
         let members: [JSONMember]
         do throws(JSONProblem) {
             members = try StrictJSON.members(of: try StationText.utf8(bytes))
-        } catch { throw .unparsable("The JSON cannot be read: \(error).") }
+        } catch {
+            let detail = "The JSON cannot be read: \(error)"
+            throw .unparsable(detail.hasSuffix(".") ? detail : detail + ".")
+        }
         let values = try Request.known(members)
         instruction = try Request.instruction(values["instruction"], maximum: maximumInstruction)
         image = try Request.image(values["image"])

@@ -123,21 +123,22 @@ import Testing
     @Test func `lock waits for the one who has it`() async {
         await #expect(processExitsWith: .success) {
             try withTemporaryDirectory { directory in
-                try directory.write("", to: "lock")
-                let path = "\(directory.path)/lock"
-                var pipe = try Pipe()
-                let writing = try take(&pipe.writing)
-                let reading = try take(&pipe.reading)
-                let script = "exec 9<'\(path)'; flock 9; echo locked; cat '\(directory.path)/fifo'"
-                #expect(mkfifo("\(directory.path)/fifo", 0o600) == 0)
-                let child = try shell(script, printingTo: writing)
-                let locked = try reading.read(upTo: 7)
-                #expect(locked == Array("locked\n".utf8))
-                let file = try directory.open("lock")
-                #expect(try !file.tryLock())
-                close(try directory.openOrCreate("fifo", mode: 0))
-                try file.lock()
-                #expect(child.reap() == .status(0))
+                let lock = try directory.create("lock", mode: 0o644)
+                var (toChild, fromChild) = (try Pipe(), try Pipe())
+                let (input, order) = (try take(&toChild.reading), try take(&toChild.writing))
+                let (answer, output) = (try take(&fromChild.reading), try take(&fromChild.writing))
+                let child = try Child(
+                    "/bin/sh", arguments: ["-c", "flock 3; echo locked; read order"],
+                    descriptors: [
+                        input.number, output.number, output.number,
+                        try directory.open("lock").descriptor.number,
+                    ], in: directory)
+                let said = try answer.read(upTo: 7)
+                #expect(said == Array("locked\n".utf8))
+                #expect(try !lock.tryLock())
+                close(order)
+                try lock.lock()
+                #expect(child.reap() == .status(1))
             }
         }
     }

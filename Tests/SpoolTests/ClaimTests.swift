@@ -34,7 +34,7 @@ import Testing
         let claim = try claim()
         #expect(try temporary.bundles() == ["running/a@1"])
         #expect(try temporary.record(running).view.status == .queued)
-        #expect(try !temporary.isFree(running))
+        #expect(try temporary.leaseState(running) == "busy")
         #expect(try claim.makeDurable() == .moved)
         let record = try temporary.record(running)
         #expect(record.view.status == .processing)

@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import SpoolFormat
+import Synchronization
 import Testing
 
 @testable import Spool
@@ -30,6 +31,15 @@ final class TemporarySpool {
         let file = try spool.root.create(path, mode: mode)
         try file.write(bytes)
         try file.setMode(mode)
+        _ = consume file
+        try waitUntilClosed(path)
+    }
+
+    /// A child that another test starts this moment has a copy of our descriptor until its exec.
+    private func waitUntilClosed(_ path: Path) throws {
+        let file = try spool.root.open(path)
+        let isClosed = try eventually { try file.isClosedByWriters() != false }
+        try #require(isClosed, "'\(path)' stays open")
     }
 
     func write(_ path: Path, _ text: String) throws { try write(path, Array(text.utf8)) }
@@ -51,6 +61,8 @@ final class TemporarySpool {
         let file = try spool.root.openOrCreate(path, mode: 0o644)
         try file.truncate(to: 0)
         try file.write(bytes)
+        _ = consume file
+        try waitUntilClosed(path)
     }
 
     func makeDirectory(_ path: Path) throws { try spool.root.makeDirectory(path, mode: 0o755) }
@@ -102,7 +114,10 @@ final class TemporarySpool {
         }
     }
 
-    func isFree(_ bundle: Path) throws -> Bool { try leaseState(bundle) == "held" }
+    /// Whether a bundle's lease is free; waits for children that have not reached their exec.
+    func isFree(_ bundle: Path) throws -> Bool {
+        try eventually { try leaseState(bundle) == "held" }
+    }
 
     // MARK: Drops
 
@@ -188,6 +203,52 @@ enum Sample {
         let photos = Path(#filePath).parent.parent / "Photos"
         return try Directory(photos).open(name).contents(limit: 1 << 24)
     }
+}
+
+/// Asks again and again until it is so, for 10 s at most.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = Moment.now + .seconds(10)
+    while Moment.now < deadline {
+        if try condition() { return true }
+        sched_yield()
+    }
+    return try condition()
+}
+
+/// Runs `body` in as many threads at once; what they returned.
+func inThreads<Result: Sendable>(
+    _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
+) throws -> [Result] {
+    let results = Results<Result>()
+    let threads = try (0..<count).map { index in
+        let work = Work { results.add(Swift.Result { try body(index) }) }
+        var thread = pthread_t()
+        let error = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
+                return nil
+            }, Unmanaged.passRetained(work).toOpaque())
+        try #require(error == 0)
+        return thread
+    }
+    for thread in threads { pthread_join(thread, nil) }
+    return try results.all.map { try $0.get() }
+}
+
+private final class Work: Sendable {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+}
+
+private final class Results<Value: Sendable>: Sendable {
+    private let values = Mutex<[Result<Value, any Error>]>([])
+
+    func add(_ value: Result<Value, any Error>) { values.withLock { $0.append(value) } }
+
+    var all: [Result<Value, any Error>] { values.withLock { $0 } }
 }
 
 extension JobID {

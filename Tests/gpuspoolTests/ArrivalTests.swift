@@ -174,4 +174,57 @@ import Testing
             #expect(try spool.read("done/slow/slow.png") == TestSpool.photo("cat.png"))
         }
     }
+
+    /// What a sender can still write to must not be what is queued.
+    @Test func `linked files and those of others are copied`() throws {
+        try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            try spool.put("../mine.json", "{\"instruction\": \"blur\"}")
+            try spool.shell(
+                "cp $PHOTOS/cat.png ../mine.png; ln ../mine.png incoming/linked.png; "
+                    + "ln ../mine.json incoming/linked.json")
+            try spool.shell(
+                "cp $PHOTOS/cat.png ../other.png; cp ../mine.json ../other.json; "
+                    + "chown nobody ../other.*; chmod 0666 ../other.*; mv ../other.* incoming/")
+            for stem in ["linked", "other"] {
+                _ = try spool.view(of: stem, is: "queued")
+                for name in ["request.json", "\(stem).png"] {
+                    let status = try #require(try spool.status(Path("queued/\(stem)/\(name)")))
+                    #expect(status.links == 1, "\(stem)/\(name)")
+                    #expect(status.owner == Host.user, "\(stem)/\(name)")
+                    #expect(status.mode == 0o644, "\(stem)/\(name)")
+                }
+            }
+            let before = try spool.read("queued/linked/linked.png")
+            try spool.shell("echo more >> ../mine.png")
+            #expect(try spool.read("queued/linked/linked.png") == before)
+        }
+    }
+
+    /// The hash is the sender's own word that the image is whole.
+    @Test func `an image that matches its sha256 does not wait for its writer`() throws {
+        try TestSpool.use("SETTLE_SECONDS=600") { spool in
+            _ = try spool.start("watch")
+            let image = try TestSpool.photo("cat.png")
+            try spool.put("incoming/a.png", image)
+            let hash = SHA256.hex(of: image)
+            try spool.put("../a", "{\"instruction\": \"blur\", \"sha256\": \"\(hash)\"}")
+            try spool.shell("mv ../a incoming/a.json")
+            let view = try spool.view(of: "a", is: "queued")
+            #expect(view["sha256"]?.text == hash)
+        }
+    }
+
+    @Test func `of two images of one stem the first whole pair is taken`() throws {
+        try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            try spool.put("incoming/a.jpg", Array(try TestSpool.photo("rocket.jpg").prefix(999)))
+            _ = try spool.view(of: "a", is: "receiving")
+            try spool.shell("cp $PHOTOS/cat.png incoming/a.png")
+            try spool.put("incoming/a.json", "{\"instruction\": \"blur\"}")
+            _ = try spool.view(of: "a", is: "queued")
+            #expect(try spool.names("queued/a").contains("a.png"))
+            #expect(try spool.names("incoming") == ["a.jpg"])
+        }
+    }
 }

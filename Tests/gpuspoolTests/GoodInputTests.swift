@@ -29,6 +29,8 @@ import Testing
         ("x@3a", "photo(); ask()"),
         ("a~2", "photo(); ask()"),
         (String(repeating: "n", count: 110), "photo(); ask()"),
+        ("lease", "put(name, PHOTO); ask()"),
+        ("long image", "put('y' * 251 + '.png', PHOTO); ask(image='y' * 251 + '.png')"),
         ("500", "photo(); ask(instruction='x' * 500)"),
         ("500 emoji", "photo(); ask(instruction='\\U0001f600' * 500)"),
         ("first seed", "photo(); ask(seed=0)"),
@@ -65,7 +67,9 @@ import Testing
                 let done = try Disk.tree(spool.path / "done" / Path(drop.name))
                 for (name, bytes) in files where DropName(name.lastComponent.bytes) != .ignored {
                     let isRequest = name.description.lowercased().hasSuffix(".json")
-                    let kept = isRequest ? "request.json" : name.lastComponent
+                    let kept =
+                        isRequest
+                        ? "request.json" : Path(DropName.member(name.lastComponent.bytes))
                     #expect(done[kept] == bytes, "\(drop.name): \(kept)")
                 }
             }

@@ -130,6 +130,66 @@ import Testing
         }
     }
 
+    /// A setting that closes the door, and the answer.
+    static let closed: [(setting: String, code: String, status: Int64, detail: String)] = [
+        (
+            "MIN_FREE_BYTES=9000000000000000000", "server_busy", 503,
+            "Server is busy. Try again in ~5 minutes."
+        ),
+        (
+            "REQUIRE_MODEL=1", "no_model_loaded", 400,
+            "No model loaded. Please call /api/v1/load-model first to load a model."
+        ),
+    ]
+
+    @Test(arguments: closed)
+    func `a closed door says why`(
+        setting: String, code: String, status: Int64, detail: String
+    ) throws {
+        try TestSpool.use(setting) { spool in
+            _ = try spool.start("watch")
+            try spool.drop("a")
+            let view = try spool.view(of: "a", is: "rejected")
+            #expect(view["code"]?.text == code)
+            #expect(view["http_status"]?.integer == status)
+            #expect(view["detail"]?.text == detail)
+            #expect((view["retry_after_seconds"] == .null) == (status == 400))
+        }
+    }
+
+    @Test func `a job that is not due yet holds up nobody and is done in time`() throws {
+        try TestSpool.use { spool in
+            let pipeline = try FakePipeline(in: spool)
+            _ = try spool.start("run", "--set", pipeline.setting)
+            let due = Timestamp(nanoseconds: WallClock.nanoseconds).advanced(by: .seconds(2))
+            let request = "{\"instruction\": \"blur\", \"not_before\": \"\(due.rfc3339)\"}"
+            try spool.put("incoming/late.json", request)
+            try spool.shell("cp $PHOTOS/cat.png incoming/late.png")
+            _ = try spool.view(of: "late", is: "queued")
+            try spool.drop("next")
+            let next = try spool.view(of: "next", is: "completed")
+            let late = try spool.view(of: "late", is: "completed")
+            #expect(try pipeline.jobs().map(\.id) == ["next", "late"])
+            let ended = try #require(next["completed_at"]?.text)
+            #expect(ended < due.rfc3339, "the next job waited")
+            #expect(try #require(late["started_at"]?.text) >= due.rfc3339, "started early")
+        }
+    }
+
+    @Test func `a job for a model that nobody offers waits and says so`() throws {
+        try TestSpool.use { spool in
+            let pipeline = try FakePipeline(in: spool)
+            _ = try spool.start("run", "--set", pipeline.setting)
+            try spool.put("incoming/a.json", "{\"instruction\": \"blur\", \"model\": \"big\"}")
+            try spool.shell("cp $PHOTOS/cat.png incoming/a.png")
+            let view = try spool.view(of: "a", is: "queued")
+            #expect(view["waiting_for"]?.text == "a worker that offers the model 'big'")
+            try spool.drop("b")
+            _ = try spool.view(of: "b", is: "completed")
+            #expect(try spool.names("queued") == ["a"])
+        }
+    }
+
     @Test func `two workers share the jobs, each job once, begun in order`() throws {
         try TestSpool.use { spool in
             try startWatch(spool)

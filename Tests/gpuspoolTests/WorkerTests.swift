@@ -125,6 +125,43 @@ import Testing
         }
     }
 
+    @Test func `a pipeline that dies while it rests is started again`() throws {
+        try TestSpool.use { spool in
+            let pipeline = try FakePipeline(
+                in: spool, "def edit(order):\n    good(order)\n    os._exit(5)")
+            let service = try spool.start("run", "--set", pipeline.setting)
+            for stem in ["a", "b"] {
+                try spool.drop(stem)
+                _ = try spool.view(of: stem, is: "completed")
+            }
+            #expect(Set(try pipeline.jobs().map(\.pid)).count == 2)
+            #expect(try service.printed().contains("exit status 5"))
+        }
+    }
+
+    /// What a pipeline started must not go on computing behind its back.
+    @Test func `a timeout ends the pipeline's whole group`() throws {
+        try TestSpool.use("JOB_TIMEOUT_SECONDS=0.5") { spool in
+            let pipeline = try FakePipeline(
+                in: spool,
+                """
+                def edit(order):
+                    child = os.fork()
+                    if child: write("\(spool.folder)/grandchild", str(child).encode())
+                    time.sleep(600)
+                """)
+            _ = try spool.start("run", "--set", pipeline.setting)
+            try spool.drop("a")
+            _ = try spool.view(of: "a", is: "failed")
+            let text = String(
+                decoding: try #require(try Disk.read(spool.folder / "grandchild")), as: UTF8.self)
+            let grandchild = try #require(Int32(text))
+            _ = try spool.wait(for: "its end") {
+                ProcessWatch.isRunning(grandchild) ? nil : true
+            }
+        }
+    }
+
     @Test func `progress is shown while a job runs`() throws {
         try TestSpool.use { spool in
             let pipeline = try FakePipeline(
@@ -167,7 +204,7 @@ import Testing
         ),
         (
             "echo '{\"event\":\"fatal\",\"error\":\"No GPU here.\"}'; cat",
-            "gpuspool: the pipeline cannot start: No GPU here.\n"
+            "gpuspool: the pipeline cannot start: The pipeline stopped: No GPU here.\n"
         ),
         (
             "echo hello; cat",

@@ -22,6 +22,11 @@ enum Disk {
         try file.write(bytes)
     }
 
+    /// The text of a file of `/proc`.
+    static func text(_ path: Path) throws -> String {
+        String(decoding: try read(path) ?? [], as: UTF8.self)
+    }
+
     /// What the kernel says of a name, without following a link.
     static func status(_ path: Path) throws -> FileStatus? {
         do throws(SystemError) {

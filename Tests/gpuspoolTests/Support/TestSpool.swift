@@ -68,6 +68,10 @@ final class TestSpool {
         try execute(Program.path, words.map { Path($0) }, environment: environment)
     }
 
+    func runWords(_ words: [String]) throws -> Outcome {
+        try execute(Program.path, words.map { Path($0) }, environment: [:])
+    }
+
     /// Starts a command that goes on; its output goes to a log.
     func start(_ command: String..., environment: [String: String] = [:]) throws -> Daemon {
         let log = folder / Path("\(daemons.count)-\(command[0]).log")
