@@ -20,6 +20,7 @@ public struct Claim: ~Copyable {
     public let attempt: AttemptName
     /// The job's record, as it will be written next.
     public private(set) var record: JobRecord
+    private var isDurable = false
 
     init(_ spool: Spool, lease: consuming Lease, attempt: AttemptName, record: JobRecord) {
         self.spool = spool
@@ -29,11 +30,13 @@ public struct Claim: ~Copyable {
     }
 
     /// What came of ending a claim.
-    public enum End: Hashable, Sendable {
-        /// The bundle stands in its new state.
-        case moved
+    public enum End: ~Copyable {
+        /// The bundle stands in its new state, with this record.
+        case moved(JobRecord)
         /// The lease was lost: somebody else decides about the job.
         case lost
+        /// The disk did not let us; `Claim.end` tries the same end again.
+        case stuck(Claim, SystemError)
     }
 
     private var bundle: Path { .bundle(attempt) }
@@ -42,38 +45,38 @@ public struct Claim: ~Copyable {
     public var image: Path { spool.path / bundle / Path(record.image ?? "") }
 
     /// Where the pipeline writes, from the file system's root.
-    public var output: Path { spool.path / bundle / outputName }
+    public var output: Path { spool.path / outputPath }
 
-    private var outputName: Path { Path(BundleFile.output(claim: attempt.claim)) }
+    private var outputPath: Path { bundle / Path(BundleFile.output(claim: attempt.claim)) }
 
-    /// The system prompt the station asked for, from its request.
-    public func systemPrompt() throws(SystemError) -> String? {
-        guard let bytes = try spool.read(bundle / Path(BundleFile.request)) else { return nil }
-        // It was parsed at the door; the limits may have been changed since.
-        return (try? Request(parsing: bytes, maximumInstruction: .max, now: .now))?.systemPrompt
-    }
-
-    /// Writes the claim to the disk. The pipeline may run already (R2).
-    public func makeDurable() throws(SystemError) -> End {
-        try unlessLost { () throws(SystemError) in
+    /// Writes the claim to the disk; false when the lease was lost.
+    ///
+    /// The pipeline may run already (R2). After an error the claim's end does it.
+    public mutating func makeDurable() throws(SystemError) -> Bool {
+        guard !isDurable else { return true }
+        do throws(SystemError) {
             try spool.flush(directory: Path(.running))
             try spool.flush(directory: Path(.queued))
             try spool.write(record, in: bundle, claim: attempt.claim)
             try spool.flush(directory: bundle)
+        } catch {
+            guard error.isNotFound else { throw error }
+            return false
         }
+        isDurable = true
+        return true
     }
 
     /// Looks at what the pipeline wrote: nil for a whole PNG, else what is wrong with it.
     public func checkOutput() throws(SystemError) -> String? {
-        let path = bundle / outputName
-        guard let status = try spool.root.status(of: path) else {
+        guard let status = try spool.root.status(of: outputPath) else {
             return "The pipeline said it was done but wrote no output file."
         }
         guard status.kind == .file else {
             return "The pipeline's output is not a file but a \(status.kind.rawValue)."
         }
         let limit = 1 << 28
-        switch ImageProbe.examine(try spool.root.open(path).contents(limit: limit)) {
+        switch ImageProbe.examine(try spool.root.open(outputPath).contents(limit: limit)) {
         case .whole(let header) where header.format == .png: return nil
         case .whole: return "The pipeline's output is a JPEG; it must be a PNG."
         case .unfinished(_, let detail), .damaged(let detail):
@@ -81,87 +84,72 @@ public struct Claim: ~Copyable {
         }
     }
 
-    /// What came of completing a job.
-    public enum Completion: Hashable, Sendable {
-        /// It stands in `done/`, with a result of this name.
-        case completed(String)
-        /// The lease was lost.
-        case lost
-    }
-
     /// Publishes the checked output as the job's result; ends in `done/` (I3).
-    public consuming func complete(model: ModelName, seed: Int64) throws(SystemError) -> Completion
-    {
+    public consuming func complete(model: ModelName, seed: Int64) -> End {
         let now = Timestamp.now
-        let result = BundleFile.result(
-            model: model, completed: now, seed: seed, random: Host.random(4))
-        let (spool, bundle) = (spool, bundle)
-        let (output, claim) = (bundle / outputName, attempt.claim)
         record.view.status = .completed
         record.view.completedAt = now
-        record.view.resultPath = result
+        record.view.resultPath = BundleFile.result(
+            model: model, completed: now, seed: seed, random: Host.random(4))
         record.view.resultSeed = seed
         record.view.model = model.description
         record.view.progress = 1
         record.view.error = nil
-        guard try spool.holds(lease, of: bundle) else { return .lost }
-        let finished = record
-        let end = try unlessLost { () throws(SystemError) in
-            try spool.flush(file: output)
-            try spool.root.rename(output, to: bundle / Path(result))
-            try spool.write(finished, in: bundle, claim: claim)
-            try spool.move(bundle, to: .done, finished)
-        }
-        return end == .moved ? .completed(result) : .lost
+        return end()
     }
 
     /// Ends the job in `failed/` with a sentence that tells why.
-    public consuming func fail(_ error: String, deadLetter: Bool = false) throws(SystemError) -> End
-    {
-        let (spool, bundle) = (spool, bundle)
-        let (output, claim) = (bundle / outputName, attempt.claim)
+    public consuming func fail(_ error: String, deadLetter: Bool = false) -> End {
         record.view.status = .failed
         record.view.completedAt = .now
         record.view.error = error
         record.view.isDeadLetter = deadLetter
         record.view.progress = nil
-        guard try spool.holds(lease, of: bundle) else { return .lost }
-        let finished = record
-        return try unlessLost { () throws(SystemError) in
-            try spool.root.removeTree(output)
-            try spool.write(finished, in: bundle, claim: claim)
-            try spool.move(bundle, to: .failed, finished)
-        }
+        return end()
     }
 
     /// Returns the job to its old place in the queue (R7).
     ///
     /// `counted` tells whether this run counts as an attempt.
-    public consuming func giveBack(counted: Bool) throws(SystemError) -> End {
-        let (spool, bundle) = (spool, bundle)
-        let (output, claim) = (bundle / outputName, attempt.claim)
+    public consuming func giveBack(counted: Bool) -> End {
         record.view.status = .queued
         record.view.startedAt = nil
         record.view.progress = nil
         if !counted { record.view.attempts -= 1 }
-        guard try spool.holds(lease, of: bundle) else { return .lost }
-        let waiting = record
-        return try unlessLost { () throws(SystemError) in
-            try spool.root.removeTree(output)
-            try spool.write(waiting, in: bundle, claim: claim)
-            try spool.move(bundle, to: .queued, waiting)
+        return end()
+    }
+
+    /// Goes through the steps of the end that was decided; each can be repeated.
+    public consuming func end() -> End {
+        do throws(SystemError) {
+            guard try makeDurable(), try spool.holds(lease, of: bundle) else { return .lost }
+            try settleOutput()
+            try spool.write(record, in: bundle, claim: attempt.claim)
+            try spool.move(bundle, to: target, record)
+            return .moved(record)
+        } catch {
+            // R3: a path that is gone means that the lease was lost.
+            return error.isNotFound ? .lost : .stuck(self, error)
         }
     }
 
-    /// R3: a path that is gone means that the lease was lost.
-    private func unlessLost(_ body: () throws(SystemError) -> Void) throws(SystemError) -> End {
-        do throws(SystemError) {
-            try body()
-            return .moved
-        } catch {
-            guard error.isNotFound else { throw error }
-            return .lost
+    private var target: JobState {
+        switch record.view.status {
+        case .completed: .done
+        case .queued: .queued
+        default: .failed
         }
+    }
+
+    /// A result gets its name before the record that tells it; anything else goes.
+    private func settleOutput() throws(SystemError) {
+        guard target == .done, let name = record.view.resultPath else {
+            return try spool.root.removeTree(outputPath)
+        }
+        let result = bundle / Path(name)
+        if try spool.root.status(of: result) != nil { return }
+        try spool.flush(file: outputPath)
+        try spool.root.rename(outputPath, to: result)
     }
 }
 
@@ -176,7 +164,11 @@ extension Spool {
         try directory.setModified(state == .queued ? record.stamp : ended)
         try flush(directory: bundle)
         try root.rename(bundle, to: .bundle(state, record.view.id))
-        try flush(directory: Path(state))
-        try flush(directory: bundle.parent)
+        // The job stands where it belongs; a flush that failed cannot be repeated and believed.
+        for parent in [Path(state), bundle.parent] {
+            do throws(SystemError) { try flush(directory: parent) } catch {
+                log.write(error, while: "Moving a job to \(state.rawValue)", job: record.view.id)
+            }
+        }
     }
 }

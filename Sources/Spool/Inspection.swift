@@ -138,6 +138,7 @@ struct Inspection {
         var record = JobRecord(
             view: view, image: image?.text, orderNanoseconds: order,
             dueNanoseconds: due?.nanoseconds ?? 0)
+        record.systemPrompt = request?.systemPrompt
         record.seed = request?.seed
         return record
     }

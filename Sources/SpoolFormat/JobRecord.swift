@@ -5,6 +5,8 @@ public struct JobRecord: Hashable, Sendable {
     public var view: JobView
     /// The image's file name in the bundle.
     public var image: String?
+    /// Replaces the model's own system prompt.
+    public var systemPrompt: String?
     /// The seed of every run: the station's, or drawn before the first.
     public var seed: Int64?
     /// The stamp given at admission: nanoseconds since 1970, strictly increasing.
@@ -33,6 +35,7 @@ extension JobRecord: Codable {
         view = try JobView(from: decoder)
         let values = try decoder.container(keyedBy: JobKey.self)
         image = try values.decodeIfPresent(String.self, forKey: .image)
+        systemPrompt = try values.decodeIfPresent(String.self, forKey: .systemPrompt)
         seed = try values.decodeIfPresent(Int64.self, forKey: .seed)
         orderNanoseconds = try values.decode(Int64.self, forKey: .orderNanoseconds)
         dueNanoseconds = try values.decode(Int64.self, forKey: .dueNanoseconds)
@@ -44,6 +47,7 @@ extension JobRecord: Codable {
         try view.encode(to: encoder)
         var values = encoder.container(keyedBy: JobKey.self)
         try values.encode(image, forKey: .image)
+        try values.encode(systemPrompt, forKey: .systemPrompt)
         try values.encode(seed, forKey: .seed)
         try values.encode(orderNanoseconds, forKey: .orderNanoseconds)
         try values.encode(dueNanoseconds, forKey: .dueNanoseconds)

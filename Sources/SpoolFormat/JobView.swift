@@ -77,6 +77,7 @@ enum JobKey: String, CodingKey {
     case retryAt = "retry_at"
     case rejectedAt = "rejected_at"
     case image, seed
+    case systemPrompt = "system_prompt"
     case orderNanoseconds = "order_ns"
     case dueNanoseconds = "due_ns"
     case claims

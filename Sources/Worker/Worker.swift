@@ -20,12 +20,19 @@ public final class Worker {
         var claim: Claim
         let deadline: Moment
         let seed: Int64
-        var isDurable = false
         /// Whether the pipeline said anything about it.
         var wasHeard = false
         var lastStep: String?
 
         consuming func giveUpClaim() -> Claim { claim }
+    }
+
+    /// An end that the disk did not allow yet.
+    private final class PendingEnd {
+        var claim: Claim?
+        let again = Moment.now + .seconds(5)
+
+        init(_ claim: consuming Claim) { self.claim = consume claim }
     }
 
     private enum State {
@@ -46,6 +53,9 @@ public final class Worker {
     private var pipeline: Pipeline?
     private var state = State.down
     private var run: Run?
+    /// At most two: the job that ended, and the one that was sent ahead.
+    private var pending: [PendingEnd] = []
+    private var lastEnded: JobID?
     private var models: [String] = []
     private var wasEverReady = false
     private var isStopping = false
@@ -108,24 +118,26 @@ public final class Worker {
     private func setTimer() {
         var moments = [retry, restart, graceEnd].compactMap { $0 }
         if let deadline = run?.deadline { moments.append(deadline) }
+        moments += pending.map(\.again)
         if case .loading(let until) = state { moments.append(until) }
         timer?.set(moments.min())
     }
 
     private func keepTime() throws(SystemError) {
         let now = Moment.now
-        if let graceEnd, graceEnd <= now, run != nil { try giveBack() }
-        if let deadline = run?.deadline, deadline <= now { try timeOut() }
+        if let graceEnd, graceEnd <= now { runOutOfGrace() }
+        if let deadline = run?.deadline, deadline <= now { timeOut() }
         if case .loading(let until) = state, until <= now {
             let seconds = DurationText.seconds(Worker.loadPatience)
             pipelineFailed("The pipeline did not become ready in \(seconds) s.")
         }
+        retryEnds(now)
         if let time = retry, time <= now { retry = nil }
         if let time = restart, time <= now { restart = nil }
     }
 
     private func stopIfIdle() {
-        guard run == nil else { return }
+        guard run == nil, pending.isEmpty else { return }
         pipeline?.finish()
         pipeline = nil
         post.leave()
@@ -146,7 +158,7 @@ public final class Worker {
 
     /// Claims and sends a job if the pipeline is free.
     private func work() throws(SystemError) {
-        guard case .ready = state, run == nil, !isStopping else { return }
+        guard case .ready = state, run == nil, pending.isEmpty, !isStopping else { return }
         guard let claim = try next() else { return post.update { $0.rest() } }
         try start(claim)
     }
@@ -171,21 +183,14 @@ public final class Worker {
         let order = PipelineOrder.Edit(
             jobID: record.view.id, image: claim.image.description,
             instruction: record.view.instruction ?? "", seed: seed, model: record.view.model,
-            systemPrompt: try claim.systemPrompt(), output: claim.output.description)
+            systemPrompt: record.systemPrompt, output: claim.output.description)
         pipeline?.send(JSONText.line(order))
         spool.log.write(
             "Processing job \(record.view.id.short) - \(order.instruction.headline)...",
             job: record.view.id)
         post.update { $0.begin(record.view, claim: claim.attempt.claim) }
         run = Run(claim: claim, deadline: .now + spool.settings.jobTimeout, seed: seed)
-        try makeDurable()
-    }
-
-    /// R2: has to succeed before the job may leave `running/`; tried again at its end.
-    private func makeDurable() throws(SystemError) {
-        guard run?.isDurable == false, let end = try run?.claim.makeDurable() else { return }
-        if end == .lost { return lose() }
-        run?.isDurable = true
+        if try run?.claim.makeDurable() == false { lose() }
     }
 
     // MARK: The pipeline
@@ -194,9 +199,9 @@ public final class Worker {
         do throws(SystemError) {
             switch incident {
             case .event(let event): try handle(event)
-            case .garbage(let problem): try breakOff("The pipeline \(problem).")
+            case .garbage(let problem): breakOff("The pipeline \(problem).")
             case .ended(let exit):
-                try breakOff("The pipeline died (\(exit)).")
+                breakOff("The pipeline died (\(exit)).")
             }
         } catch { spool.log.write(error, while: "Working") }
         wake?.request()
@@ -206,18 +211,17 @@ public final class Worker {
         switch event {
         case .ready(let model, let models): becomeReady(model, models)
         case .progress(let id, let step, let steps): progress(id, step, steps)
-        case .done(let id, let seed) where isCurrent(id): try finish(seed: seed)
-        case .failed(let id?, let error, _, _) where isCurrent(id): try fail(error)
+        case .done(let id, let seed) where isCurrent(id): finish(seed: seed)
+        case .failed(let id?, let error, _, _) where isCurrent(id): fail(error)
         case .failed(nil, let error, _, _):
             spool.log.write("The pipeline refused to load: \(error)", .warning)
             if case .loading = state { pipelineFailed(error) }
-        case .fatal(let error): try breakOff("The pipeline stopped: \(error)")
+        case .fatal(let error): breakOff("The pipeline stopped: \(error)")
         case .pong: break
-        case .done(let id, _):
-            try breakOff("The pipeline speaks of the job '\(id)', which it was not given.")
-        case .failed(let id, _, _, _):
-            let name = id.map { "'\($0)'" } ?? "none"
-            try breakOff("The pipeline speaks of the job \(name), which it was not given.")
+        case .done(let id, _), .failed(let id?, _, _, _):
+            // Said twice, it is late, but no lie.
+            guard id != lastEnded else { return }
+            breakOff("The pipeline speaks of the job '\(id)', which it was not given.")
         }
     }
 
@@ -246,70 +250,86 @@ public final class Worker {
 
     // MARK: Ends of a job
 
-    private func finish(seed: Int64) throws(SystemError) {
-        guard var done = run.take() else { return }
-        if !done.isDurable {
-            guard try done.claim.makeDurable() == .moved else { return lose(done.claim.attempt.id) }
-            done.isDurable = true
-        }
-        if let problem = try done.claim.checkOutput() {
-            run = consume done
-            return try breakOff(problem)
-        }
-        // The next job first: the pipeline must not wait for the disk.
+    private func finish(seed: Int64) {
         do throws(SystemError) {
-            if !isStopping, let claim = try next() { try start(claim) }
-        } catch { spool.log.write(error, while: "Claiming the next job") }
-        let id = done.claim.attempt.id
-        let model = done.claim.record.view.model ?? post.card.model ?? spool.settings.pipeline
-        let name = ModelName(model) ?? ModelName("pipeline")
-        guard let name else { return }
-        let claim = done.giveUpClaim()
-        let result = try claim.complete(model: name, seed: seed)
-        note(id, result)
+            if let problem = try run?.claim.checkOutput() { return breakOff(problem) }
+        } catch { return breakOff("The pipeline's output cannot be read: \(error).") }
+        guard let done = run.take() else { return }
+        lastEnded = done.claim.attempt.id
+        let name = done.claim.record.view.model ?? post.card.model ?? spool.settings.pipeline
+        guard let model = ModelName(name) ?? ModelName("pipeline") else { return }
+        // The next job first: the pipeline must not wait for the disk.
+        do throws(SystemError) { try work() } catch {
+            spool.log.write(error, while: "Claiming the next job")
+        }
+        end(done.giveUpClaim().complete(model: model, seed: seed), of: lastEnded)
     }
 
-    private func note(_ id: JobID, _ end: Claim.Completion) {
-        switch end {
-        // The pipeline has the next job already; of this one it knows nothing any more.
-        case .lost: logLoss(of: id)
-        case .completed(let path):
-            post.update { $0.jobsDone += 1 }
-            spool.log.write("Job \(id.short) completed - Path: \(path)", job: id)
+    private func fail(_ error: String) {
+        guard let failed = run.take() else { return }
+        lastEnded = failed.claim.attempt.id
+        end(failed.giveUpClaim().fail(error), of: lastEnded)
+    }
+
+    /// Takes note of an end. What the disk did not allow is tried again, and nothing is claimed
+    /// meanwhile: it would end in the same way.
+    private func end(_ end: consuming Claim.End, of id: JobID?) {
+        switch consume end {
+        case .moved(let record): tell(record.view)
+        // The pipeline may have the next job already; of this one it knows nothing any more.
+        case .lost: if let id { logLoss(of: id) }
+        case .stuck(let claim, let error):
+            spool.log.write(error, while: "Ending a job", job: id)
+            pending.append(PendingEnd(claim))
         }
     }
 
-    private func fail(_ error: String) throws(SystemError) {
-        guard let failed = run.take() else { return }
-        let id = failed.claim.attempt.id
-        if !failed.isDurable, try failed.claim.makeDurable() == .lost { return lose(id) }
-        let claim = failed.giveUpClaim()
-        if try claim.fail(error) == .lost { return lose(id) }
-        post.update { $0.jobsDone += 1 }
-        spool.log.write("Job \(id.short) failed - \(error)", .warning, job: id)
+    private func retryEnds(_ now: Moment) {
+        let due = pending.filter { $0.again <= now }
+        pending.removeAll { $0.again <= now }
+        for stuck in due {
+            guard let claim = stuck.claim.take() else { continue }
+            let id = claim.attempt.id
+            end(claim.end(), of: id)
+        }
     }
 
-    private func timeOut() throws(SystemError) {
+    /// The lines users know.
+    private func tell(_ job: JobView) {
+        switch job.status {
+        case .completed:
+            spool.log.write(
+                "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", job: job.id)
+        case .queued:
+            spool.log.write("Job \(job.id.short) given back - It keeps its place", job: job.id)
+        default:
+            spool.log.write(
+                "Job \(job.id.short) failed - \(job.error ?? "")", .warning, job: job.id)
+        }
+        if job.status != .queued { post.update { $0.jobsDone += 1 } }
+    }
+
+    private func timeOut() {
         let seconds = DurationText.seconds(spool.settings.jobTimeout)
         let last = run?.lastStep.map { "; its last word was \($0)" } ?? "; the pipeline was silent"
-        try breakOff("The job ran longer than \(seconds) s\(last).")
+        breakOff("The job ran longer than \(seconds) s\(last).")
     }
 
     /// The pipeline cannot be trusted any more: the job at hand ends, a fresh pipeline starts.
-    private func breakOff(_ error: String) throws(SystemError) {
+    private func breakOff(_ error: String) {
         guard run != nil else { return pipelineFailed(error) }
         dropPipeline()
-        try fail(error)
+        fail(error)
     }
 
-    private func giveBack() throws(SystemError) {
-        dropPipeline()
-        guard let given = run.take() else { return }
-        let id = given.claim.attempt.id
-        if !given.isDurable, try given.claim.makeDurable() == .lost { return lose(id) }
-        let claim = given.giveUpClaim()
-        if try claim.giveBack(counted: false) == .lost { return lose(id) }
-        spool.log.write("Job \(id.short) given back - It keeps its place", job: id)
+    /// Time to go: the job at hand is given back; what the disk does not allow is left to recovery.
+    private func runOutOfGrace() {
+        if let given = run.take() {
+            dropPipeline()
+            lastEnded = given.claim.attempt.id
+            end(given.giveUpClaim().giveBack(counted: false), of: lastEnded)
+        }
+        pending = []
     }
 
     /// R3: somebody else decides about the job; nothing of it is ours any more.

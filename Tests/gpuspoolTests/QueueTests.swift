@@ -176,18 +176,37 @@ import Testing
         }
     }
 
-    @Test func `a job for a model that nobody offers waits and says so`() throws {
+    @Test func `a model that was offered once is waited for and another is refused`() throws {
         try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            let both = try FakePipeline(
+                in: spool, name: "both",
+                "def load(order): say(event='ready', model='fake', models=['fake', 'big'])")
+            let first = try spool.start("work", "--name", "both", "--set", both.setting)
+            try drop("a", model: "big", into: spool)
+            _ = try spool.view(of: "a", is: "completed")
+            #expect(try first.stop() == .status(0))
             let pipeline = try FakePipeline(in: spool)
-            _ = try spool.start("run", "--set", pipeline.setting)
-            try spool.put("incoming/a.json", "{\"instruction\": \"blur\", \"model\": \"big\"}")
-            try spool.shell("cp $PHOTOS/cat.png incoming/a.png")
-            let view = try spool.view(of: "a", is: "queued")
+            _ = try spool.start("work", "--set", pipeline.setting)
+            try drop("b", model: "big", into: spool)
+            let view = try spool.view(of: "b", is: "queued")
             #expect(view["waiting_for"]?.text == "a worker that offers the model 'big'")
-            try spool.drop("b")
-            _ = try spool.view(of: "b", is: "completed")
-            #expect(try spool.names("queued") == ["a"])
+            try spool.drop("c")
+            _ = try spool.view(of: "c", is: "completed")
+            #expect(try spool.names("queued") == ["b"])
+            try drop("d", model: "huge", into: spool)
+            let refused = try spool.view(of: "d", is: "rejected")
+            #expect(refused["code"]?.text == "invalid_request")
+            #expect(
+                refused["detail"]?.text?.contains("'model' is \"huge\"; this server offers") == true
+            )
         }
+    }
+
+    private func drop(_ stem: String, model: String, into spool: TestSpool) throws {
+        let request = "{\"instruction\": \"blur\", \"model\": \"\(model)\"}"
+        try spool.put("incoming" / Path(stem + ".json"), request)
+        try spool.shell("cp $PHOTOS/cat.png incoming/\(stem).png")
     }
 
     @Test func `two workers share the jobs, each job once, begun in order`() throws {

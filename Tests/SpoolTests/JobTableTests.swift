@@ -1,0 +1,96 @@
+import SpoolFormat
+import Testing
+
+@testable import Spool
+
+/// R5: who counts for the maximum.
+@Suite struct JobTableTests {
+    private var table = JobTable()
+    private let a: JobID
+
+    init() throws { a = try JobID("a") }
+
+    private func record(_ id: JobID) -> JobRecord {
+        JobRecord(view: JobView(id: id, status: .queued), image: nil, orderNanoseconds: 1)
+    }
+
+    @Test mutating func `a job is live from its verdict until it is seen to have ended`() {
+        table.reserve(a)
+        #expect(table.live == [a])
+        #expect(table.runningCount == 0)
+        table.queued(a, stamp: 5, record(a))
+        #expect(table.live == [a])
+        #expect(table.queue.entries.map(\.id) == [a])
+        table.running(a, claim: 1)
+        #expect(table.live == [a])
+        #expect(table.runningCount == 1)
+        #expect(table.queue.count == 0)
+        #expect(table.jobs[a]?.record == record(a))
+        table.queued(a, stamp: 5, nil)
+        #expect(table.runningCount == 0)
+        #expect(table.jobs[a]?.record == record(a))
+        table.running(a, claim: 2)
+        table.finished(a, .done, record(a))
+        #expect(table.live == [])
+        #expect(table.runningCount == 0)
+        #expect(table.count(.done) == 1)
+        #expect(table.contains(a))
+        table.left(a, .done)
+        #expect(!table.contains(a))
+        #expect(table.count(.done) == 0)
+    }
+
+    @Test mutating func `a drop that will be refused takes no slot`() {
+        table.stage(a)
+        #expect(table.live == [])
+        #expect(table.contains(a))
+        table.finished(a, .rejected, record(a))
+        #expect(table.count(.rejected) == 1)
+    }
+
+    @Test mutating func `a drop that was not taken gives its slot back`() {
+        table.reserve(a)
+        table.withdraw(a)
+        #expect(table.live == [])
+        #expect(!table.contains(a))
+    }
+
+    // An event of the older job must not count out the newcomer of its name.
+    @Test(arguments: [JobState.done, .failed, .rejected])
+    mutating func `a stale event that a bundle has left changes nothing`(_ state: JobState) {
+        table.queued(a, stamp: 5, record(a))
+        table.left(a, state)
+        #expect(table.live == [a])
+        #expect(table.queue.count == 1)
+        table.running(a, claim: 1)
+        table.left(a, state)
+        #expect(table.runningCount == 1)
+    }
+
+    @Test mutating func `a job that ended elsewhere has not left`() {
+        table.finished(a, .failed, record(a))
+        table.left(a, .done)
+        #expect(table.count(.failed) == 1)
+        #expect(table.contains(a))
+    }
+
+    @Test mutating func `told twice, everything counts once`() {
+        for _ in 1...2 { table.reserve(a) }
+        for _ in 1...2 { table.queued(a, stamp: 5, record(a)) }
+        #expect(table.live.count == 1)
+        #expect(table.queue.count == 1)
+        for _ in 1...2 { table.running(a, claim: 1) }
+        #expect(table.runningCount == 1)
+        for _ in 1...2 { table.finished(a, .done, record(a)) }
+        #expect(table.count(.done) == 1)
+        for _ in 1...2 { table.left(a, .done) }
+        #expect(table.count(.done) == 0)
+    }
+
+    @Test mutating func `a record may become known later`() {
+        table.running(a, claim: 1)
+        #expect(table.jobs[a]?.record == nil)
+        table.describe(a, record(a))
+        #expect(table.jobs[a]?.record == record(a))
+    }
+}

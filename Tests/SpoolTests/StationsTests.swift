@@ -1,0 +1,76 @@
+import Linux
+import SpoolFormat
+import Testing
+
+@testable import Spool
+
+@Suite struct StationsTests {
+    let temporary: TemporarySpool
+    private let stations: Stations
+
+    init() throws {
+        temporary = try TemporarySpool()
+        stations = Stations(temporary.spool)
+    }
+
+    private func name(_ text: String) throws -> StationName { try #require(StationName(text)) }
+
+    @Test func `a station has a declaration and a drop box`() throws {
+        let path = try stations.add(try name("Kiosk 2"))
+        #expect(path == temporary.spool.path / "incoming/Kiosk 2")
+        #expect(try temporary.names(.incoming) == ["Kiosk 2"])
+        #expect(try temporary.names(".spool/stations") == ["Kiosk 2"])
+        #expect(try temporary.status(".spool/stations/Kiosk 2").mode == 0o600)
+        #expect(try stations.list().map(\.description) == ["Kiosk 2"])
+    }
+
+    @Test func `declaring a station again changes nothing`() throws {
+        _ = try stations.add(try name("kiosk"))
+        try temporary.spool.root.remove(".spool/stations/kiosk")
+        try temporary.write(".spool/stations/kiosk", "limits")
+        try temporary.write("incoming/kiosk/a.png", "x")
+        _ = try stations.add(try name("kiosk"))
+        #expect(try temporary.text(".spool/stations/kiosk") == "limits")
+        #expect(try temporary.names("incoming/kiosk") == ["a.png"])
+    }
+
+    @Test func `stations are listed by name, and nothing else is`() throws {
+        for text in ["b", "a", "C"] { _ = try stations.add(try name(text)) }
+        try temporary.write(".spool/stations/.odd!", "x")
+        #expect(try stations.list().map(\.description) == ["C", "a", "b"])
+    }
+
+    @Test func `a station is withdrawn with its empty drop box`() throws {
+        _ = try stations.add(try name("kiosk"))
+        guard case .removed = try stations.withdraw(try name("kiosk")) else {
+            Issue.record("not removed")
+            return
+        }
+        #expect(try temporary.names(.incoming) == [])
+        #expect(try stations.list().isEmpty)
+        guard case .unknown = try stations.withdraw(try name("kiosk")) else {
+            Issue.record("removed twice")
+            return
+        }
+    }
+
+    @Test func `a station whose box holds files stays`() throws {
+        _ = try stations.add(try name("kiosk"))
+        try temporary.write("incoming/kiosk/a.png", "x")
+        guard case .holdsFiles(let names) = try stations.withdraw(try name("kiosk")) else {
+            Issue.record("removed")
+            return
+        }
+        #expect(names == ["a.png"])
+        #expect(try stations.list().count == 1)
+    }
+
+    @Test func `a station whose box is gone can be withdrawn`() throws {
+        _ = try stations.add(try name("kiosk"))
+        try temporary.spool.root.removeDirectory("incoming/kiosk")
+        guard case .removed = try stations.withdraw(try name("kiosk")) else {
+            Issue.record("not removed")
+            return
+        }
+    }
+}
