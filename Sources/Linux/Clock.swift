@@ -12,6 +12,12 @@ public struct Moment: Hashable, Comparable, Sendable {
     /// The present one. The corresponding system call is `clock_gettime(CLOCK_BOOTTIME)`.
     public static var now: Moment { Moment(nanoseconds: read(CLOCK_BOOTTIME)) }
 
+    /// Does nothing for so long; only where nothing can be waited for. The call is `nanosleep`.
+    public static func pause(_ duration: Duration) {
+        var time = timespec(nanoseconds: duration.nanoseconds)
+        nanosleep(&time, nil)
+    }
+
     /// The earlier one first.
     public static func < (left: Moment, right: Moment) -> Bool {
         left.nanoseconds < right.nanoseconds

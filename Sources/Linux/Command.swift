@@ -45,7 +45,8 @@ public enum Command {
             }
             if isOver { return Result(exit: child.reap(), output: output) }
             // The reader's end stays readable after the last writer closed it: wait for the child.
-            if polled[1].revents & Int16(POLLHUP) != 0 {
+            // Nor is what comes after the first bytes of interest.
+            if polled[1].revents & Int16(POLLHUP) != 0 || output.count >= 65_536 {
                 polled[1].fd = -1
                 try retrying("poll") { poll(&polled, 1, milliseconds) }
             }

@@ -31,10 +31,13 @@ public struct Descriptor: ~Copyable {
     /// Writes as much as is taken; the number of bytes, 0 when the other side is not ready.
     ///
     /// The corresponding system call is `write`.
-    public borrowing func write(some bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
+    /// `path` is for messages.
+    public borrowing func write(some bytes: ArraySlice<UInt8>, to path: Path = "a pipe")
+        throws(SystemError) -> Int
+    {
         let raw = raw
         do throws(SystemError) {
-            return try retrying("write") {
+            return try retrying("write", path) {
                 bytes.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
             }
         } catch {

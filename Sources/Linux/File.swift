@@ -50,7 +50,7 @@ public struct File: ~Copyable {
     /// Writes all of `bytes`.
     public borrowing func write(_ bytes: some Sequence<UInt8>) throws(SystemError) {
         var rest = Array(bytes)[...]
-        while !rest.isEmpty { rest = rest.dropFirst(try descriptor.write(some: rest)) }
+        while !rest.isEmpty { rest = rest.dropFirst(try descriptor.write(some: rest, to: path)) }
     }
 
     /// Waits until content and size are on the disk. The corresponding system call is `fsync`.
@@ -138,6 +138,20 @@ public struct File: ~Copyable {
             guard error.code == .wouldBlock else { throw error }
             return false
         }
+    }
+
+    /// Whether somebody holds the lock, without keeping a third one from getting it for itself
+    /// alone for longer than a moment. The corresponding call is `flock(LOCK_SH | LOCK_NB)`.
+    public borrowing func isLocked() throws(SystemError) -> Bool {
+        let raw = descriptor.raw
+        do throws(SystemError) {
+            try retrying("flock", path) { flock(raw, LOCK_SH | LOCK_NB) }
+        } catch {
+            guard error.code == .wouldBlock else { throw error }
+            return true
+        }
+        try retrying("flock", path) { flock(raw, LOCK_UN) }
+        return false
     }
 
     /// Waits for the lock; only for locks held for moments. The call is `flock(LOCK_EX)`.

@@ -186,6 +186,7 @@ extension Watcher {
             table.withdraw(id)
         case .stuck(let error):
             spool.log.write(error, while: "Taking job \(id.short)", job: id)
+            table.note(trouble: "The service cannot finish taking it: \(error).", of: id)
             nextRecovery = .now + .seconds(5)
         }
     }

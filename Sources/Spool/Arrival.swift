@@ -11,7 +11,7 @@ internal import SpoolFormat
 /// A file that arrives.
 final class Arrival {
     let name: Path
-    let firstSeen: Timestamp
+    private(set) var firstSeen: Timestamp
     private(set) var status: FileStatus
     /// On our own clock.
     private(set) var lastChange: Moment
@@ -38,6 +38,7 @@ final class Arrival {
             status.identity == self.status.identity && status.size == self.status.size
             && status.modified == self.status.modified
         self.isRenamed = isRenamed || (self.isRenamed && isSameFile)
+        if status.identity != self.status.identity { firstSeen = .now }
         self.status = status
         lastChange = now
     }

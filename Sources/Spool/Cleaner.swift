@@ -9,6 +9,8 @@ public final class Cleaner {
     private let spool: Spool
     private let retention: Retention
     private var inotify: Inotify?
+    private var states: [Inotify.Watch: JobState] = [:]
+    private var next: Timestamp?
     private var timer: Timer?
 
     /// Sweeps now, and from then on as `loop` tells.
@@ -16,26 +18,47 @@ public final class Cleaner {
         self.spool = spool
         retention = Retention(spool)
         timer = try Timer(loop, clock: .wall) { [unowned self] in sweep() }
-        let deferred = Deferred(loop) { [unowned self] in
-            do throws(SystemError) {
-                _ = try inotify?.drain()
-                sweep()
-            } catch { spool.log.write(error, while: "Cleaning up") }
+        let arrivals = try Inotify(loop) { [unowned self] in arrived() }
+        for state in JobState.finished {
+            let watch = try arrivals.add(spool.path / Path(state), .movedTo)
+            states[watch] = state
         }
-        let arrivals = try Inotify(loop) { deferred.request() }
-        for state in JobState.finished { _ = try arrivals.add(spool.path / Path(state), .movedTo) }
         inotify = arrivals
         sweep()
+    }
+
+    /// What arrives expires later than now: no sweep for it, only the timer may have to be earlier.
+    private func arrived() {
+        do throws(SystemError) {
+            for event in try inotify?.drain() ?? [] {
+                guard let state = event.watch.flatMap({ states[$0] }) else {
+                    sweep()
+                    continue
+                }
+                // Refused drops are limited by their bytes too.
+                let soon = Duration.seconds(10)
+                let wait = retention.timeToLive(state)
+                wake(after: state == .rejected ? min(wait, soon) : wait)
+            }
+        } catch { spool.log.write(error, while: "Cleaning up") }
+    }
+
+    private func wake(after wait: Duration) {
+        let moment = Timestamp.now.advanced(by: wait)
+        next = min(next ?? moment, moment)
+        timer?.set(wall: next?.nanoseconds)
     }
 
     private func sweep() {
         do throws(SystemError) {
             let sweep = try retention.sweep(asOf: .now)
             sweep.log(to: spool.log)
-            timer?.set(wall: sweep.nextExpiry?.nanoseconds)
+            next = sweep.nextExpiry
+            timer?.set(wall: next?.nanoseconds)
         } catch {
             spool.log.write(error, while: "Cleaning up")
-            timer?.set(wall: Timestamp.now.advanced(by: .seconds(60)).nanoseconds)
+            next = nil
+            wake(after: .seconds(60))
         }
     }
 }

@@ -31,7 +31,9 @@ final class Crew {
             return
         }
         var process = members[name]?.process
-        if members[name]?.card.pid != card.pid || process == nil { process = try watch(card) }
+        let before = members[name]?.card
+        let isSame = before?.pid == card.pid && before?.processStart == card.processStart
+        if !isSame || process == nil { process = try watch(card) }
         members[name] = (card, card.state == .stopped ? nil : process)
     }
 

@@ -11,7 +11,8 @@ internal import SpoolFormat
 struct DropKey: Hashable {
     let box: Path
     let stem: [UInt8]
-    let isFolder: Bool
+    /// The JSON's name, or that of an image without one; nil for a folder.
+    let file: Path?
 }
 
 /// A drop as it stands, and what is to become of it.
@@ -243,7 +244,8 @@ final class Inbox {
         let door = Door(spool: spool, now: now)
         let directory = try spool.root.directory(box.path)
         for pair in Pairing.pairs(items(of: box, directory, now)) {
-            let key = DropKey(box: box.path, stem: pair.stem, isFolder: false)
+            let key = DropKey(
+                box: box.path, stem: pair.stem, file: pair.instruction ?? pair.image)
             var judgement: Judgement
             do throws(SystemError) {
                 judgement = try door.judge(pair, in: box, directory)
@@ -266,7 +268,7 @@ final class Inbox {
     private func judge(_ folder: DropBox, in box: DropBox, _ door: Door) throws(SystemError)
         -> Candidate?
     {
-        let key = DropKey(box: box.path, stem: folder.path.lastComponent.bytes, isFolder: true)
+        let key = DropKey(box: box.path, stem: folder.path.lastComponent.bytes, file: nil)
         if let problem = folder.problem {
             return Candidate(
                 key: key, station: box.station, judgement: obstacle(problem, door.now),

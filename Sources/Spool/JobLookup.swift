@@ -48,7 +48,7 @@ public struct JobLookup {
     public func hasWatcher() throws(SystemError) -> Bool? {
         do throws(SystemError) {
             let path = Path.hidden(SpoolFile.Hidden.watcherLock)
-            return try !spool.root.open(path).tryLock()
+            return try spool.root.open(path).isLocked()
         } catch {
             if error.isNotFound { return false }
             guard error.isPermission else { throw error }

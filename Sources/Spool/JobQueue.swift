@@ -62,7 +62,7 @@ public final class JobQueue {
             }
             if unfit.contains(entry.id) { continue }
             if let wait = busy[entry.id], wait.until > moment { continue }
-            switch try claim(entry.id, offers: offers) {
+            switch attempt(entry.id, offers: offers) {
             case .claimed(let claim): return .claimed(claim)
             case .none: continue
             }
@@ -75,6 +75,17 @@ public final class JobQueue {
 
     /// Asks again for jobs whose model was not offered before.
     public func modelsChanged() { unfit = [] }
+
+    /// One bundle's error is its own: it is passed over for a while like a locked one.
+    private func attempt(_ id: JobID, offers: (String?) -> Bool) -> ClaimAttempt {
+        do throws(SystemError) {
+            return try claim(id, offers: offers)
+        } catch {
+            spool.log.write(error, while: "Claiming job \(id.short)", job: id)
+            busy[id] = (.now + .seconds(60), .seconds(5))
+            return .none(retry: nil, due: nil)
+        }
+    }
 
     private func claim(_ id: JobID, offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
         let bundle = Path.bundle(.queued, id)

@@ -20,6 +20,8 @@ struct TrackedJob {
     var place: Place
     /// Nil until it was read.
     var record: JobRecord?
+    /// Why it does not come out of staging.
+    var trouble: String?
 
     var isLive: Bool {
         if case .finished = place { false } else { true }
@@ -69,6 +71,9 @@ struct JobTable {
         live.insert(id)
         set(id, TrackedJob(place: .running(claim: claim), record: jobs[id]?.record))
     }
+
+    /// A job does not come out of staging.
+    mutating func note(trouble: String, of id: JobID) { jobs[id]?.trouble = trouble }
 
     /// A live job's record was read.
     mutating func describe(_ id: JobID, _ record: JobRecord) { jobs[id]?.record = record }

@@ -45,7 +45,12 @@ public struct Retention {
         var trashed: [(path: Path, id: JobID, state: JobState)] = []
         for candidate in try expired(asOf: now, &sweep) {
             tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
-                guard let path = try trash(candidate, asOf: now) else { return }
+                guard let path = try trash(candidate, asOf: now) else {
+                    // Somebody holds it, or its record is younger than its directory.
+                    let soon = now.advanced(by: .seconds(5))
+                    sweep.nextExpiry = min(sweep.nextExpiry ?? soon, soon)
+                    return
+                }
                 trashed.append((path, candidate.id, candidate.state))
                 sweep.freedBytes += candidate.bytes
             }
@@ -59,7 +64,7 @@ public struct Retention {
         return sweep
     }
 
-    private func timeToLive(_ state: JobState) -> Duration {
+    func timeToLive(_ state: JobState) -> Duration {
         switch state {
         case .done: spool.settings.resultTTL
         case .failed: spool.settings.failedTTL
@@ -110,10 +115,14 @@ public struct Retention {
         return candidates
     }
 
-    private func size(of bundle: Path) throws(SystemError) -> Int64 {
+    private func size(of bundle: Path, depth: Int = 64) throws(SystemError) -> Int64 {
         var sum: Int64 = 0
         for name in try spool.names(in: bundle) {
-            sum += try spool.root.status(of: bundle / name)?.allocated ?? 0
+            guard let status = try spool.root.status(of: bundle / name) else { continue }
+            sum += status.allocated
+            if status.kind == .directory, depth > 0 {
+                sum += try size(of: bundle / name, depth: depth - 1)
+            }
         }
         return sum
     }

@@ -63,9 +63,25 @@ public final class Spool {
     /// Puts a view in place of an older one; not durable, for views are only hints.
     public func write(view path: Path, _ bytes: [UInt8]) throws(SystemError) {
         let way = Path.temporary()
-        let file = try root.create(way, mode: 0o644)
-        try file.write(bytes)
-        try root.replace(path, with: way)
+        do throws(SystemError) {
+            let file = try root.create(way, mode: 0o644)
+            try file.write(bytes)
+            try root.replace(path, with: way)
+        } catch {
+            try? root.remove(way)
+            throw error
+        }
+    }
+
+    /// Removes temporary files whose process is gone; their names start with its pid.
+    static func removeAbandoned(in spool: Spool) throws(SystemError) {
+        let directory = Path.hidden(SpoolFile.Hidden.temporary)
+        for name in try spool.names(in: directory) {
+            let digits = name.bytes.prefix { $0 != UInt8(ascii: ".") }
+            let pid = Int32(String(decoding: digits, as: UTF8.self))
+            if let pid, pid != Host.pid, ProcessWatch.isRunning(pid) { continue }
+            try spool.root.removeTree(directory / name)
+        }
     }
 
     /// Removes a file that may be there.

@@ -88,7 +88,8 @@ public final class Staging {
 
     private func intention(of id: JobID) throws(SystemError) -> Drop? {
         let path = Path.staging(id) / Path(BundleFile.members)
-        guard let bytes = try spool.read(path) else { return nil }
+        // Our own file: as long as the folder had members.
+        guard let bytes = try spool.read(path, limit: .max) else { return nil }
         return JSONText.decode(Membership.self, from: bytes)?.drop(id)
     }
 
@@ -211,7 +212,10 @@ public final class Staging {
         do throws(SystemError) {
             let box = try spool.root.directory(member.source.parent)
             let name = member.source.lastComponent
-            guard try box.status(of: name)?.identity == member.identity else { return false }
+            // Device numbers may change over a restart of the machine: the box has the right one.
+            let device = try box.status().identity.device
+            let expected = FileIdentity(device: device, inode: member.identity.inode)
+            guard try box.status(of: name)?.identity == expected else { return false }
             try box.rename(name, to: spool.root, target)
             return true
         } catch {
@@ -252,7 +256,7 @@ public final class Staging {
         guard let record = bundle.record else { return }
         if !bundle.isSealed {
             try spool.write(record, in: bundle.path)
-            for name in bundle.files { try spool.flush(file: bundle.path / name) }
+            try flushMembers(of: bundle)
             try spool.root.remove(bundle.path / Path(BundleFile.members))
         }
         let directory = try spool.root.directory(bundle.path)
@@ -261,6 +265,20 @@ public final class Staging {
             bundle.target == .queued
                 ? record.stamp : record.view.reason?.rejectedAt.nanoseconds ?? record.stamp)
         try spool.flush(directory: bundle.path)
+    }
+
+    private func flushMembers(of bundle: StagedBundle) throws(SystemError) {
+        for name in bundle.files { try spool.flush(file: bundle.path / name) }
+        guard bundle.target == .rejected else { return }
+        // What a refused sender sent is kept whole too, as far as we may open it.
+        for member in bundle.drop.members
+        where try spool.root.status(of: bundle.path / member.name)?.kind == .file {
+            do throws(SystemError) {
+                try spool.flush(file: bundle.path / member.name)
+            } catch {
+                guard error.isPermission else { throw error }
+            }
+        }
     }
 
     private func publish(_ bundle: StagedBundle) throws(SystemError) {

@@ -28,6 +28,7 @@ extension Watcher {
             guard job.place == .staging else { return nil }
             var view = JobView(id: id, status: .receiving)
             view.waitingFor = "the service to finish taking it"
+            view.error = job.trouble
             return view
         }
         view.id = id

@@ -28,12 +28,16 @@ final class Views {
             shown[id] = nil
         }
         leftover = []
+        var problem: SystemError?
         for (id, view) in views where shown[id] != view {
             var dated = view
             dated.updatedAt = .now
-            try spool.write(view: .view(of: id), JSONText.encode(dated))
-            shown[id] = view
+            do throws(SystemError) {
+                try spool.write(view: .view(of: id), JSONText.encode(dated))
+                shown[id] = view
+            } catch { problem = error }
         }
+        if let problem { throw problem }
     }
 
     /// Makes `queue.json` say this; the time of writing alone is no change.

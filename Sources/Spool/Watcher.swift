@@ -42,6 +42,7 @@ public final class Watcher {
     private var lastProblem: SystemError?
     /// After lost events: live jobs that neither the listing nor an event has named yet.
     private var unseen: Set<JobID> = []
+    private var needsListing = false
 
     /// What a watched directory holds.
     private enum Place {
@@ -63,7 +64,14 @@ public final class Watcher {
         do throws(SystemError) {
             let lock = try spool.root.openOrCreate(
                 .hidden(SpoolFile.Hidden.watcherLock), mode: 0o644)
-            if try lock.tryLock() {
+            // Those who only ask whether it is held hold it for microseconds.
+            var isOurs = try lock.tryLock()
+            for _ in 0..<100 where !isOurs {
+                Moment.pause(.milliseconds(2))
+                isOurs = try lock.tryLock()
+            }
+            if isOurs {
+                try Spool.removeAbandoned(in: spool)
                 try lock.truncate(to: 0)
                 try lock.write("process \(Host.pid) on \(Host.name)\n".utf8)
                 let watcher = try Watcher(spool, on: loop, lock: lock)
@@ -173,8 +181,11 @@ public final class Watcher {
             } else {
                 again = min(again, inbox.earliestPass)
             }
-            try showViews()
             timer?.set(again)
+            do throws(SystemError) { try showViews() } catch {
+                spool.log.write(error, while: "Writing the views")
+                timer?.set(min(again, .now + .seconds(5)))
+            }
         } catch {
             spool.log.write(error, while: "Watching the spool")
             timer?.set(.now + .seconds(5))
@@ -185,14 +196,39 @@ public final class Watcher {
         for event in try inotify.drain() {
             if event.mask.contains(.overflow) {
                 spool.log.write("Events were lost (queue overflow); listing everything.", .warning)
-                inbox.distrustEvents()
-                unseen = table.live
-                try list()
+                needsListing = true
+            } else if let place = event.watch.flatMap({ watches[$0] }) {
+                do throws(SystemError) { try handle(event, in: place) } catch {
+                    // What it told of is found by the listing.
+                    spool.log.write(error, while: "Looking at '\(event.name)'")
+                    needsListing = true
+                }
+            } else {
+                _ = inbox.note(event)
+            }
+        }
+        try relist()
+    }
+
+    /// Lost events are made good by listing everything, and the events that came meanwhile.
+    private func relist() throws(SystemError) {
+        guard needsListing else { return }
+        inbox.distrustEvents()
+        unseen = table.live
+        try list()
+        needsListing = false
+        for event in try inotify.drain() {
+            if event.mask.contains(.overflow) {
+                needsListing = true
             } else if let place = event.watch.flatMap({ watches[$0] }) {
                 try handle(event, in: place)
             } else {
                 _ = inbox.note(event)
             }
+        }
+        guard !needsListing else {
+            unseen = []
+            return
         }
         // R5: in no listing and in no event since the watches stood: ended and cleaned up unseen.
         for id in unseen {
@@ -207,6 +243,7 @@ public final class Watcher {
         case .state(let state) where event.mask.contains(.movedTo):
             try arrived(event.name, in: state)
         case .state(let state):
+            if event.mask.contains(.removed) { removed(event.name, from: state) }
             if let id = try? JobID(event.name.bytes), state != .running {
                 try checkPresence(id, state)
             }
@@ -215,6 +252,22 @@ public final class Watcher {
         case .stations: try declareStations()
         case .workers: try crew.read(event.name)
         }
+    }
+
+    /// Nobody of ours removes a bundle there: a foreign hand did, and its slot is free.
+    private func removed(_ name: Path, from state: JobState) {
+        let id = state == .running ? AttemptName(name.bytes)?.id : try? JobID(name.bytes)
+        guard let id, let job = table.jobs[id] else { return }
+        let isThere =
+            switch job.place {
+            case .queued: state == .queued
+            case .running: state == .running
+            default: false
+            }
+        guard isThere else { return }
+        spool.log.write(
+            "Job \(id.short) was removed from \(state.rawValue) by hand", .warning, job: id)
+        table.withdraw(id)
     }
 
     /// A bundle was seen in a state.

@@ -30,7 +30,7 @@ public enum DropName: Hashable, Sendable {
     private static func isIgnored(_ lower: [UInt8]) -> Bool {
         lower.first == UInt8(ascii: ".") || lower.starts(with: "~$".utf8)
             || lower.last == UInt8(ascii: "~")
-            || temporarySuffixes.contains { lower.hasSuffix($0) }
+            || (temporarySuffixes + orderSuffixes).contains { lower.hasSuffix($0) }
             || systemNames.contains { lower.elementsEqual($0.utf8) }
             || systemPrefixes.contains { lower.starts(with: $0.utf8) }
     }
@@ -40,6 +40,9 @@ public enum DropName: Hashable, Sendable {
         ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".upload",
         ".aria2", ".!ut", ".swp", ".lock", ".bak",
     ]
+
+    /// Orders to the service, for jobs by that name.
+    static let orderSuffixes = [".cancel", ".retry", ".hold", ".release"]
 
     /// Windows, macOS, Synology and Syncthing.
     static let systemNames = [

@@ -116,6 +116,24 @@ public struct Settings: Hashable, Sendable {
     /// The defaults.
     public init() {}
 
+    /// The settings that differ from their defaults although nothing obeys them yet.
+    public var withoutEffect: [String] {
+        let defaults = Settings()
+        let unused: [(name: String, isSet: Bool)] = [
+            ("ORDER", order != defaults.order),
+            ("JOBS_PER_MIN_LIMIT", jobsPerMinuteLimit != defaults.jobsPerMinuteLimit),
+            ("CONCURRENT_JOBS_LIMIT", concurrentJobsLimit != defaults.concurrentJobsLimit),
+            ("JOB_LEASE_SECONDS", jobLease != defaults.jobLease),
+            ("MAX_ATTEMPTS", maxAttempts != defaults.maxAttempts),
+            ("JOB_RETRY_DELAY_SECONDS", jobRetryDelay != defaults.jobRetryDelay),
+            ("JOB_RETRY_SCAN_SECONDS", jobRetryScan != defaults.jobRetryScan),
+            ("JOB_PENDING_TIMEOUT_SECONDS", jobPendingTimeout != defaults.jobPendingTimeout),
+            ("PIPELINE_TRANSPORT", pipelineTransport != defaults.pipelineTransport),
+            ("AUTH", authentication != defaults.authentication),
+        ]
+        return unused.filter(\.isSet).map(\.name)
+    }
+
     /// The names of all settings.
     public static let names: [String] = keys.map(\.name)
 

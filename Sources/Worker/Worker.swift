@@ -66,6 +66,8 @@ public final class Worker {
     private var retry: Moment?
     private var restart: Moment?
     private var graceEnd: Moment?
+    /// When a pipeline that was told to exit is killed.
+    private var farewell: Moment?
 
     /// How long a pipeline may load: the largest models take minutes from a cold disk.
     static let loadPatience = Duration.seconds(1800)
@@ -116,7 +118,7 @@ public final class Worker {
     }
 
     private func setTimer() {
-        var moments = [retry, restart, graceEnd].compactMap { $0 }
+        var moments = [retry, restart, graceEnd, farewell].compactMap { $0 }
         if let deadline = run?.deadline { moments.append(deadline) }
         moments += pending.map(\.again)
         if case .loading(let until) = state { moments.append(until) }
@@ -138,8 +140,14 @@ public final class Worker {
 
     private func stopIfIdle() {
         guard run == nil, pending.isEmpty else { return }
-        pipeline?.finish()
-        pipeline = nil
+        if pipeline != nil, farewell == nil {
+            // The end of its input; it may have a GPU to give back.
+            pipeline?.finish()
+            farewell = min(.now + .seconds(5), graceEnd ?? .now)
+        }
+        // Told to stop once more, there is no farewell.
+        if pipeline != nil, let farewell, min(farewell, graceEnd ?? farewell) > .now { return }
+        dropPipeline()
         post.leave()
         graceEnd = nil
         ended(.stopped)
@@ -200,6 +208,7 @@ public final class Worker {
             switch incident {
             case .event(let event): try handle(event)
             case .garbage(let problem): breakOff("The pipeline \(problem).")
+            case .ended where farewell != nil: dropPipeline()
             case .ended(let exit):
                 breakOff("The pipeline died (\(exit)).")
             }

@@ -104,6 +104,9 @@ private final class Service {
             }
             spool.settings.grace = grace
         }
+        for name in spool.settings.withoutEffect {
+            spool.log.write("The setting \(name) has no effect in this version", .warning)
+        }
         // Blocked before anything else: a signal that comes early waits for the loop.
         signals = try Signals([.terminate, .interrupt], on: loop) { [unowned self] _ in stop() }
         if watches { watcher = try startWatcher() }

@@ -60,6 +60,9 @@ private final class Submission {
     private let imageName: Path
     private let request: [UInt8]
 
+    /// A larger file is not even offered to the door.
+    private static let largestFile = 1 << 28
+
     init(_ invocation: Invocation) throws {
         self.invocation = invocation
         let operands = try invocation.operands(2...2, of: "submit")
@@ -70,7 +73,7 @@ private final class Submission {
                 "no watcher serves '\(spool.path)', so nobody would take the drop. "
                     + "Start one: gpuspool --spool '\(spool.path)' run")
         }
-        photo = try Submission.read(operands[0], limit: spool.settings.maxImageBytes)
+        photo = try Submission.read(operands[0])
         hash = SHA256.hex(of: photo)
         let file = operands[0].lastComponent
         stem = invocation.path("--name") ?? Path(DropName.stem(of: file.bytes))
@@ -80,18 +83,19 @@ private final class Submission {
         request = try Submission.request(invocation, operands[1], imageName, hash)
     }
 
-    private static func read(_ path: Path, limit: Int) throws -> [UInt8] {
-        let file: File
-        do throws(SystemError) {
-            let parent = try Directory(path.parent)
-            file = try parent.open(path.lastComponent)
-        } catch {
-            guard error.code == .symbolicLink else { throw error }
-            let target = try Host.resolve(path)
-            return try read(target, limit: limit)
+    private static func read(_ path: Path) throws -> [UInt8] {
+        let resolved = try Host.resolve(path)
+        let file = try Directory(resolved.parent).open(resolved.lastComponent)
+        let status = try file.status()
+        guard status.kind == .file else {
+            throw Failure(.usage, "'\(path)' is a \(status.kind.rawValue), not a photo.")
         }
-        // One byte more than the door allows: it then gives the reason.
-        return try file.contents(limit: limit + 1)
+        guard status.size <= largestFile else {
+            throw Failure(
+                .refused,
+                Refusal.tooLarge(bytes: status.size, maximum: Settings().maxImageBytes).detail)
+        }
+        return try file.contents(limit: largestFile)
     }
 
     private static func box(_ invocation: Invocation, _ spool: Spool) throws -> Path {
@@ -132,12 +136,19 @@ private final class Submission {
     func dropAndAwaitVerdict() throws -> JobView {
         let before = Set(try views().map(\.createdAt))
         try drop(photo, as: imageName)
-        try drop(request, as: Path(stem.bytes + ".json".utf8))
+        do {
+            try drop(request, as: Path(stem.bytes + ".json".utf8))
+        } catch {
+            try? spool.root.directory(box).remove(imageName)
+            throw error
+        }
         let patience = Moment.now + .seconds(30)
         let verdict = try Follower(spool).wait(until: patience) { [unowned self] () -> JobView? in
             try views().first {
-                !before.contains($0.createdAt) && $0.sha256 == hash
-                    && $0.status != .receiving && $0.status != .throttled
+                !before.contains($0.createdAt) && $0.status != .receiving
+                    && $0.status != .throttled
+                    // A refused one may have been too large to be hashed.
+                    && ($0.sha256 == hash || $0.sha256 == nil && $0.status == .rejected)
             }
         }
         guard let verdict else {
@@ -153,8 +164,8 @@ private final class Submission {
     private func views() throws -> [JobView] {
         let names = try spool.names(in: Path(SpoolFile.status))
         let mine = names.filter {
-            // ID, STATION.ID, ID~k: whatever the watcher made of it holds the drop's own name.
-            $0.description.contains(stem.description)
+            // ID, STATION.ID, ID~k hold the drop's own name; what cannot be an ID is drop-XXXXXXXX.
+            $0.description.contains(stem.description) || $0.description.hasPrefix("drop-")
         }
         return try mine.compactMap { name in
             guard let bytes = try spool.read(Path(SpoolFile.status) / name),
