@@ -129,7 +129,11 @@ public struct Claim: ~Copyable {
             return .moved(record)
         } catch {
             // R3: a path that is gone means that the lease was lost.
-            return error.isNotFound ? .lost : .stuck(self, error)
+            if error.isNotFound { return .lost }
+            guard error.code == .exists else { return .stuck(self, error) }
+            // R12: a bug or a foreign hand; both stay.
+            spool.log.write(error, while: "Ending a job", job: attempt.id)
+            return .lost
         }
     }
 

@@ -62,7 +62,7 @@ final class Crew {
 
     /// All models that any pipeline of this spool ever offered; nil when none ever ran.
     var offered: [String]? {
-        let models = Set(members.values.flatMap(\.card.models))
+        let models = Set(members.values.flatMap(\.card.modelsOffered))
         return models.isEmpty ? nil : models.sorted()
     }
 

@@ -17,21 +17,23 @@ struct Forecast {
         durations[model] = known.suffix(Forecast.memory)
     }
 
-    /// The median of the last runs; nil before the first.
-    func measured(_ model: String?) -> Duration? {
-        let known = model.flatMap { durations[$0] } ?? durations.values.flatMap { $0 }
-        return known.isEmpty ? nil : known.sorted()[known.count / 2]
-    }
+    /// The median of the last runs of all models; nil before the first.
+    var measured: Duration? { median(durations.values.flatMap { $0 }) }
 
-    /// What a run takes, as measured or as the former API told its clients.
+    /// What a run takes: as measured for the model, as the former API told its clients, or as
+    /// measured for the others.
     func expected(_ model: String?) -> Duration {
-        if let measured = measured(model) { return measured }
+        if let own = model.flatMap({ durations[$0] }).flatMap(median) { return own }
         return switch model {
         case "qwen-4step": .seconds(20)
         case "qwen-8step": .seconds(40)
         case "qwen-40step": .seconds(180)
-        default: .seconds(5)
+        default: measured ?? .seconds(5)
         }
+    }
+
+    private func median(_ durations: [Duration]) -> Duration? {
+        durations.isEmpty ? nil : durations.sorted()[durations.count / 2]
     }
 }
 

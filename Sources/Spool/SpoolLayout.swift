@@ -37,12 +37,13 @@ public enum SpoolLayout {
     ///
     /// Existing files and permissions stay as they are: an operator may have changed them.
     public static func make(at path: Path, settings: Settings) throws(LayoutProblem) {
+        // A newer program's spool is left alone.
+        try check(path, allowUnfinished: true)
         do throws(SystemError) {
             try makeParents(of: path)
             let root = try Directory(path)
             try makeDirectories(in: root)
         } catch { throw .system(error) }
-        try check(path, allowUnfinished: true)
         do throws(SystemError) {
             let root = try Directory(path)
             try write("\(version)\n", to: .hidden(SpoolFile.Hidden.version), in: root)

@@ -76,7 +76,7 @@ extension Watcher {
 
     /// When a refused sender should come back: once there is history, when a slot frees.
     var retryAfterSeconds: Int {
-        guard let run = forecast.measured(nil), !crew.alive.isEmpty else {
+        guard let run = forecast.measured, !crew.alive.isEmpty else {
             return spool.settings.retryAfter.wholeSeconds
         }
         return max(1, run.wholeSeconds)

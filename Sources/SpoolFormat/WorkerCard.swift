@@ -30,6 +30,8 @@ public struct WorkerCard: Codable, Hashable, Sendable {
     public var model: String?
     /// The models its pipeline offers.
     public var models: [String] = []
+    /// The models that pipelines of workers of this name ever offered.
+    public var modelsOffered: [String] = []
     /// The job it runs.
     public var jobID: JobID?
     /// The number of its claim.
@@ -57,6 +59,7 @@ public struct WorkerCard: Codable, Hashable, Sendable {
         case name, pid
         case processStart = "process_start"
         case host, state, error, model, models
+        case modelsOffered = "models_offered"
         case jobID = "job_id"
         case claim
         case startedAt = "started_at"

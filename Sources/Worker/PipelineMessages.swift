@@ -89,10 +89,12 @@ enum PipelineEvent: Equatable {
         switch (line.event, line.job) {
         case ("ready", _): self = .ready(model: line.model, models: line.models ?? [])
         case ("progress", let job?):
-            guard let step = line.step, let steps = line.steps, steps > 0 else { return nil }
+            guard let step = line.step, let steps = line.steps, steps > 0,
+                (0...steps).contains(step)
+            else { return nil }
             self = .progress(job, step: step, steps: steps)
         case ("done", let job?):
-            guard let seed = line.seed else { return nil }
+            guard let seed = line.seed, seed >= 0 else { return nil }
             self = .done(job, seed: seed)
         case ("failed", let job):
             guard let error = line.error else { return nil }

@@ -246,6 +246,7 @@ public final class Worker {
         post.update {
             $0.model = model
             $0.models = models
+            $0.modelsOffered = Set($0.modelsOffered + models).sorted()
             $0.error = nil
         }
     }

@@ -27,6 +27,9 @@ final class WorkerPost {
                 lock = file
                 card = WorkerCard(
                     name: candidate, pid: Host.pid, processStart: start, host: Host.name, at: .now)
+                let former = try spool.read(.card(ofWorker: candidate))
+                    .flatMap { JSONText.decode(WorkerCard.self, from: $0) }
+                card.modelsOffered = former?.modelsOffered ?? []
                 break
             }
             guard name == nil else { throw SystemError.isTaken(.lock(ofWorker: candidate)) }
