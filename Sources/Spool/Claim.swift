@@ -114,6 +114,9 @@ public struct Claim: ~Copyable {
     public consuming func giveBack(counted: Bool) -> End {
         record.view.status = .queued
         record.view.startedAt = nil
+        record.view.completedAt = nil
+        record.view.resultPath = nil
+        record.view.resultSeed = nil
         record.view.progress = nil
         if !counted { record.view.attempts -= 1 }
         return end()

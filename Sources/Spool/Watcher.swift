@@ -38,6 +38,10 @@ public final class Watcher {
     var totals = Totals()
     /// The drops that stand in `incoming/` since the last pass.
     var candidates: [Candidate] = []
+    /// When claims are looked at for dead workers; nil while nothing runs.
+    private var nextRunningScan: Moment?
+    /// Claims of which the log was told that they cannot be recovered.
+    private var unrecoverable: Set<Path> = []
     /// The last obstacle that was logged.
     private var lastProblem: SystemError?
     /// After lost events: live jobs that neither the listing nor an event has named yet.
@@ -92,7 +96,7 @@ public final class Watcher {
         inotify = try Inotify(loop) { wake.body() }
         // Watches first, listings later (R5).
         watches = try Watcher.watchAll(spool, inotify)
-        crew = Crew(spool, on: loop) { wake.body() }
+        crew = Crew(spool, on: loop) { wake.death() }
         inbox = try Inbox(spool, inotify: inotify)
         views = try Views(spool)
         staging = try Staging(spool, orders: Watcher.orders(spool))
@@ -100,10 +104,18 @@ public final class Watcher {
         let turn = Deferred(loop) { [unowned self] in takeTurn() }
         self.turn = turn
         wake.body = { turn.request() }
+        wake.death = { [unowned self] in
+            // The kernel freed its lease with it.
+            nextRunningScan = .now
+            turn.request()
+        }
     }
 
     /// Callbacks are needed before there is a watcher to call.
-    private final class Wake { var body: () -> Void = {} }
+    private final class Wake {
+        var body: () -> Void = {}
+        var death: () -> Void = {}
+    }
 
     private static func watchAll(_ spool: Spool, _ inotify: Inotify) throws(SystemError)
         -> [Inotify.Watch: Place]
@@ -144,6 +156,7 @@ public final class Watcher {
         try Howto.write(to: spool)
         try list()
         recoverStaging()
+        nextRunningScan = .now
         turn?.request()
     }
 
@@ -175,7 +188,8 @@ public final class Watcher {
         do throws(SystemError) {
             try readEvents()
             if let time = nextRecovery, time <= .now { recoverStaging() }
-            var again = nextRecovery
+            try recoverRunning()
+            var again = min(nextRecovery, nextRunningScan)
             if inbox.earliestPass <= .now {
                 again = min(again, serveDoor())
             } else {
@@ -327,6 +341,37 @@ public final class Watcher {
         } catch {
             spool.log.write(error, while: "Recovering staged drops")
             nextRecovery = .now + .seconds(5)
+        }
+    }
+
+    /// At start, when a worker dies, and now and then while something runs.
+    private func recoverRunning() throws(SystemError) {
+        if let scan = nextRunningScan, scan <= .now {
+            nextRunningScan = nil
+            for (attempt, outcome) in try Recovery(spool: spool).run() { note(outcome, of: attempt) }
+        }
+        if table.runningCount > 0 {
+            nextRunningScan = nextRunningScan ?? .now + spool.settings.jobRetryScan
+        } else {
+            nextRunningScan = nil
+        }
+    }
+
+    private func note(_ outcome: Recovery.Outcome, of attempt: AttemptName) {
+        let id = attempt.id
+        switch outcome {
+        case .alive: return
+        case .moved(let status):
+            spool.log.write(
+                "Job \(id.short) recovered - Its worker died; the job is \(status.rawValue)",
+                .warning, job: id)
+        case .stuck(let error):
+            spool.log.write(error, while: "Recovering job \(id.short)", job: id)
+        case .damaged:
+            guard unrecoverable.insert(Path(attempt.bytes)).inserted else { return }
+            spool.log.write(
+                "Job \(id.short) has no readable record; left in running/. See gpuspool verify.",
+                .error, job: id)
         }
     }
 

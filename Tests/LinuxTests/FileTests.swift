@@ -82,6 +82,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 4096, 300_000])
+    func `a copy is no longer than its limit`(limit: Int) throws {
+        try withTemporaryDirectory { directory in
+            try directory.create("source", mode: 0o644).truncate(to: 300_001)
+            let disk = try directory.create("copy", mode: 0o644)
+            try disk.copy(from: try directory.open("source"), limit: limit)
+            // A filesystem that shares blocks may share all of them.
+            #expect([Int64(limit), 300_001].contains(try disk.status().size))
+            let other = try directory.create("other", mode: 0o644)
+            try other.copy(from: try Directory("/proc").open("filesystems"), limit: min(limit, 5))
+            #expect(try other.status().size == min(limit, 5))
+        }
+    }
+
     @Test func `what the kernel cannot copy by itself is copied too`() throws {
         try withTemporaryDirectory { directory in
             let copy = try directory.create("copy", mode: 0o644)
@@ -106,6 +120,7 @@ import Testing
 @Suite struct FileHolderTests {
     @Test func `a lock excludes a second opening in the same process and ends with it`() async {
         await #expect(processExitsWith: .success) {
+            dieWhenStuck()
             try withTemporaryDirectory { directory in
                 try directory.write("", to: "lease")
                 let holder = try directory.open("lease")
@@ -113,7 +128,9 @@ import Testing
                 #expect(try holder.tryLock())
                 #expect(try holder.tryLock(), "a lock that is held may be taken again")
                 #expect(try !other.tryLock())
+                #expect(try other.isLocked())
                 close(holder)
+                #expect(try !other.isLocked())
                 #expect(try other.tryLock())
                 try other.lock()
             }
@@ -122,20 +139,26 @@ import Testing
 
     @Test func `lock waits for the one who has it`() async {
         await #expect(processExitsWith: .success) {
+            dieWhenStuck()
             try withTemporaryDirectory { directory in
                 let lock = try directory.create("lock", mode: 0o644)
-                var (toChild, fromChild) = (try Pipe(), try Pipe())
-                let (input, order) = (try take(&toChild.reading), try take(&toChild.writing))
-                let (answer, output) = (try take(&fromChild.reading), try take(&fromChild.writing))
+                var toChild = try Pipe()
+                let input = try take(&toChild.reading)
+                let order = try take(&toChild.writing)
+                var fromChild = try Pipe()
+                let answer = try take(&fromChild.reading)
+                let output = try take(&fromChild.writing)
+                let opened = try directory.open("lock")
                 let child = try Child(
                     "/bin/sh", arguments: ["-c", "flock 3; echo locked; read order"],
                     descriptors: [
                         input.number, output.number, output.number,
-                        try directory.open("lock").descriptor.number,
+                        opened.descriptor.number,
                     ], in: directory)
                 let said = try answer.read(upTo: 7)
                 #expect(said == Array("locked\n".utf8))
                 #expect(try !lock.tryLock())
+                close(opened)
                 close(order)
                 try lock.lock()
                 #expect(child.reap() == .status(1))
@@ -145,6 +168,7 @@ import Testing
 
     @Test func `the read lease tells whether anybody has a file open for writing`() async {
         await #expect(processExitsWith: .success) {
+            dieWhenStuck()
             try withTemporaryDirectory { directory in
                 let writer = try directory.create("a", mode: 0o644)
                 let reader = try directory.open("a")
@@ -162,6 +186,7 @@ import Testing
 
     @Test func `the read lease of another user's file is not permitted`() async {
         await #expect(processExitsWith: .success) {
+            dieWhenStuck()
             let file = try Directory("/etc").open("passwd")
             if getuid() == 0 { try #require(setuid(65_534) == 0) }
             let answer = try file.isClosedByWriters()

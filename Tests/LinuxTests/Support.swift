@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import Testing
 
@@ -80,14 +81,12 @@ func output(of reading: borrowing Descriptor) throws -> String {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// Starts `/bin/sh -c script`, with what it prints going to `writing`.
-func shell(
-    _ script: String, printingTo writing: borrowing Descriptor
-) throws(SystemError) -> Child {
+/// Starts `/bin/sh -c script`, with what it prints going to a descriptor.
+func shell(_ script: String, printingTo output: Int32) throws(SystemError) -> Child {
     let null = try Directory("/dev").openOrCreate("null", mode: 0)
     return try Child(
         "/bin/sh", arguments: ["-c", Path(script)],
-        descriptors: [null.descriptor.number, writing.number, null.descriptor.number],
+        descriptors: [null.descriptor.number, output, null.descriptor.number],
         in: Directory("/"))
 }
 
@@ -95,13 +94,16 @@ func shell(
 func printed(by script: String) throws -> String {
     var pipe = try Pipe()
     let writing = try take(&pipe.writing)
-    let child = try shell(script, printingTo: writing)
+    let child = try shell(script, printingTo: writing.number)
     close(writing)
     let reading = try take(&pipe.reading)
     let text = try output(of: reading)
     _ = child.reap()
     return text
 }
+
+/// Lets a process of a test's own die of SIGALRM when it hangs. No test comes near the limit.
+func dieWhenStuck() { alarm(60) }
 
 /// Waits until a process has ended; at once if it is gone.
 func waitForEnd(of pid: Int32, startedAt start: UInt64?) throws {
