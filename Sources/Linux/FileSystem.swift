@@ -24,7 +24,9 @@ public struct FileSystem: Sendable {
     ///
     /// Measured: FUSE and overlay give no event for changes beneath them, and FUSE grants the
     /// lease blindly.
-    public var isLocal: Bool {
+    public var isLocal: Bool { FileSystem.isLocal(type) }
+
+    static func isLocal(_ type: Int64) -> Bool {
         // NFS, CIFS, SMB2, SMB, FUSE, overlay, 9p, Ceph, AFS, Coda, GFS2, OCFS2
         let elsewhere: Set<Int64> = [
             0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x517B, 0x6573_5546, 0x794C_7630, 0x0102_1997,

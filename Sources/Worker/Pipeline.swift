@@ -111,18 +111,22 @@ final class Pipeline {
         do throws(SystemError) {
             while !isOver, let bytes = try output.read(upTo: 65_536) {
                 if bytes.isEmpty { return }
+                let seen = received.count
                 received += bytes
-                takeLines()
+                takeLines(from: seen)
             }
         } catch { handler(.garbage("could not be read: \(error)")) }
         // The end of its output; the child's own end follows, or `garbage` made us kill it.
         if !isOver { registrations.first?.cancel() }
     }
 
-    private func takeLines() {
-        while !isOver, let end = received.firstIndex(of: UInt8(ascii: "\n")) {
+    /// `seen` bytes hold no line break: they were looked at before.
+    private func takeLines(from seen: Int) {
+        var seen = seen
+        while !isOver, let end = received[seen...].firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(received[..<end])
             received.removeSubrange(...end)
+            seen = 0
             if let event = PipelineEvent(line) {
                 handler(.event(event))
             } else {
@@ -131,6 +135,7 @@ final class Pipeline {
             }
         }
         if !isOver, received.count > PipelineEvent.maximumLine {
+            received = []
             handler(.garbage("printed a line of more than \(PipelineEvent.maximumLine) bytes"))
         }
     }

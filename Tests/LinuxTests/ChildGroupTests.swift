@@ -56,7 +56,8 @@ import Testing
             processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]
         ) {
             dieWhenStuck()
-            let null = try Directory("/dev").open("null").descriptor.number
+            let file = try Directory("/dev").open("null")
+            let null = file.descriptor.number
             let child = try Child(
                 "/bin/sleep", arguments: ["1000"], descriptors: [null, null, null],
                 in: try Directory("/"))

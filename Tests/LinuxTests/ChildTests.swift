@@ -12,15 +12,13 @@ import Testing
 
     @Test(arguments: ends)
     func `the end of a child is told`(script: String, exit: Child.Exit, words: String) throws {
-        let pipe = try Pipe()
-        let child = try shell(script, printingTo: try #require(pipe.writing?.number))
+        let child = try shell(script, printingTo: 2)
         #expect(child.reap() == exit)
         #expect(exit.description == words)
     }
 
     @Test func `reaping again gives the same end, and signals go to nobody`() throws {
-        let pipe = try Pipe()
-        let child = try shell("exit 5", printingTo: try #require(pipe.writing?.number))
+        let child = try shell("exit 5", printingTo: 2)
         #expect(child.reap() == .status(5))
         child.signal(.kill)
         #expect(child.reap() == .status(5))

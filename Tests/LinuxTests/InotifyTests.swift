@@ -112,7 +112,7 @@ import Testing
             let limit = try #require(Self.queueLength)
             try directory.write("", to: "0")
             for number in 0..<limit + 10 {
-                try directory.rename("\(number)", to: "\(number + 1)")
+                try directory.rename(Path("\(number)"), to: Path("\(number + 1)"))
             }
             let events = try inotify.drain()
             let overflow = try #require(events.last)
