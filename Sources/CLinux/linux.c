@@ -41,6 +41,8 @@ ssize_t clinux_copy_file_range(int from, int to, size_t length) {
 
 int clinux_start_writing(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
 
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
 int clinux_memfd_create(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int clinux_set_read_lease(int fd) { return fcntl(fd, F_SETLEASE, F_RDLCK); }
@@ -114,7 +116,7 @@ done:;
         close(high[i]);
     if (pid > 0 && failure != 0) {
         siginfo_t info;
-        waitid(P_PID, (id_t)pid, &info, WEXITED);
+        while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR) {}
         pid = -1;
     }
     errno = error;

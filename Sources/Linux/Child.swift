@@ -25,7 +25,7 @@ public final class Child {
     public let pid: Int32
     /// Becomes readable when the process has ended; see `reap`.
     public let ended: Descriptor
-    private var isReaped = false
+    private var exit: Exit?
 
     /// Starts a program; `descriptors[i]` becomes its descriptor `i`.
     ///
@@ -58,32 +58,42 @@ public final class Child {
             }
         }
         let pid = pid
-        // It is our child and not reaped: the number cannot belong to another process.
-        ended = Descriptor(owning: try retrying("pidfd_open") { clinux_pidfd_open(pid) })
+        do throws(SystemError) {
+            // It is our child and not reaped: the number cannot belong to another process.
+            ended = Descriptor(owning: try retrying("pidfd_open") { clinux_pidfd_open(pid) })
+        } catch {
+            _ = Glibc.kill(-pid, SIGKILL)
+            _ = Child.reap(pid)
+            throw error
+        }
     }
 
     deinit {
-        if !isReaped {
-            signal(.kill)
-            _ = reap()
-        }
+        signal(.kill)
+        _ = reap()
     }
 
     /// Sends a signal to the child's whole group, as long as the child is not reaped.
     public func signal(_ signal: Signal) {
-        guard !isReaped else { return }
+        guard exit == nil else { return }
         _ = Glibc.kill(-pid, signal.rawValue)
     }
 
     /// Waits for the end of the child and takes its status; kills what is left of its group.
     public func reap() -> Exit {
+        if let exit { return exit }
+        let exit = Child.reap(pid)
+        self.exit = exit
+        return exit
+    }
+
+    private static func reap(_ pid: Int32) -> Exit {
         var status: Int32 = 0
         // Before the pid is free for others: the group may outlive its leader.
         var info = siginfo_t()
         while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
         _ = Glibc.kill(-pid, SIGKILL)
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        isReaped = true
         let signal = status & 0x7f
         return signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
     }

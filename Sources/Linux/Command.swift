@@ -29,29 +29,30 @@ public enum Command {
         drop(writing)
         try reading.makeNonBlocking()
         var output: [UInt8] = []
+        var isOpen = true
         let deadline = Moment.now + timeout
         while true {
             let left = (deadline - .now).nanoseconds / 1_000_000
             guard left > 0 else { return Result(exit: nil, output: output) }
             var polled = [
                 pollfd(fd: child.ended.number, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: reading.number, events: Int16(POLLIN), revents: 0),
+                // Its end would be an event forever; a negative number is passed over.
+                pollfd(fd: isOpen ? reading.number : -1, events: Int16(POLLIN), revents: 0),
             ]
-            let milliseconds = Int32(clamping: left)
-            try retrying("poll") { poll(&polled, 2, milliseconds) }
+            try retrying("poll") { poll(&polled, 2, Int32(clamping: left)) }
             let isOver = polled[0].revents != 0
-            while output.count < 65_536, let bytes = try reading.read(upTo: 4096), !bytes.isEmpty {
-                output += bytes
+            // As much as a pipe holds: nothing is left in it by a child that is over.
+            if let bytes = try reading.read(upTo: kept) {
+                output += bytes.prefix(kept - output.count)
+            } else {
+                isOpen = false
             }
             if isOver { return Result(exit: child.reap(), output: output) }
-            // The reader's end stays readable after the last writer closed it: wait for the child.
-            // Nor is what comes after the first bytes of interest.
-            if polled[1].revents & Int16(POLLHUP) != 0 || output.count >= 65_536 {
-                polled[1].fd = -1
-                try retrying("poll") { poll(&polled, 1, milliseconds) }
-            }
         }
     }
+
+    /// How many bytes of a program's output are kept; the rest is read and forgotten.
+    private static let kept = 65_536
 
     private static func drop(_ descriptor: consuming Descriptor) {}
 }

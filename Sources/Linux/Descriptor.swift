@@ -79,14 +79,11 @@ public struct Pipe: ~Copyable {
     /// Where to write.
     public var writing: Descriptor?
 
-    /// A new pipe; neither end is inherited by a child. The corresponding system call is `pipe`.
+    /// A new pipe; neither end is inherited by a child. The call is `pipe2(O_CLOEXEC)`.
     public init() throws(SystemError) {
         var ends: [Int32] = [-1, -1]
-        try retrying("pipe") { Glibc.pipe(&ends) }
-        let (read, write) = (ends[0], ends[1])
-        reading = Descriptor(owning: read)
-        writing = Descriptor(owning: write)
-        try retrying("fcntl") { fcntl(read, F_SETFD, FD_CLOEXEC) }
-        try retrying("fcntl") { fcntl(write, F_SETFD, FD_CLOEXEC) }
+        try retrying("pipe") { clinux_pipe(&ends) }
+        reading = Descriptor(owning: ends[0])
+        writing = Descriptor(owning: ends[1])
     }
 }

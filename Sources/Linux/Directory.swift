@@ -169,44 +169,6 @@ public struct Directory: ~Copyable {
         }
     }
 
-    /// Removes a name and all below it, by descriptors and never through a link.
-    ///
-    /// What is gone already does not matter; the first thing that stays is thrown. Of a very deep
-    /// tree parts are renamed up beside `path` first, so that neither descriptors nor the stack
-    /// run out.
-    public borrowing func removeTree(_ path: Path) throws(SystemError) {
-        var pending = [path]
-        while let next = pending.popLast() {
-            try removeTree(next, from: self, depth: 32) { (inner, name) throws(SystemError) in
-                let number = try inner.status(of: name)?.identity.inode ?? 0
-                let beside = path.parent / Path(".deep-\(number)")
-                try inner.rename(name, to: self, beside)
-                pending.append(beside)
-            }
-        }
-    }
-
-    private borrowing func removeTree(
-        _ path: Path, from base: borrowing Directory, depth: Int,
-        raise: (borrowing Directory, Path) throws(SystemError) -> Void
-    ) throws(SystemError) {
-        guard let status = try status(of: path) else { return }
-        do throws(SystemError) {
-            guard status.kind == .directory else { return try remove(path) }
-            let inner = try directory(path)
-            for name in try inner.names() {
-                if depth == 0, try inner.status(of: name)?.kind == .directory {
-                    try raise(inner, name)
-                } else {
-                    try inner.removeTree(name, from: base, depth: depth - 1, raise: raise)
-                }
-            }
-            try removeDirectory(path)
-        } catch {
-            guard error.isNotFound else { throw error }
-        }
-    }
-
     /// Waits until the names in this directory are on the disk. The system call is `fsync`.
     public borrowing func sync() throws(SystemError) {
         let raw = descriptor.raw

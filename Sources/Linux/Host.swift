@@ -68,8 +68,15 @@ public enum Host {
         guard !program.bytes.contains(UInt8(ascii: "/")) else { return [program] }
         let search = variable("PATH")?.bytes ?? Array("/usr/local/bin:/usr/bin:/bin".utf8)
         return search.split(separator: UInt8(ascii: ":")).map { Path($0) / program }.filter {
-            $0.withCString { access($0, X_OK) } == 0
+            $0.withCString(isProgram)
         }
+    }
+
+    /// A directory may be "executed" too.
+    private static func isProgram(_ path: UnsafePointer<CChar>) -> Bool {
+        var status = stat()
+        return access(path, X_OK) == 0 && stat(path, &status) == 0
+            && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// What stands for a user's name; the number when the name is not known.

@@ -10,7 +10,7 @@ public struct SystemError: Error, Hashable, Sendable {
         /// A code from a value of `errno`.
         public init(rawValue: Int32) { self.rawValue = rawValue }
 
-        /// ENOENT, or ENOTDIR: a part of the path is not there.
+        /// ENOENT.
         public static let notFound = Code(rawValue: ENOENT)
         /// EEXIST.
         public static let exists = Code(rawValue: EEXIST)

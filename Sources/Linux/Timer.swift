@@ -35,9 +35,11 @@ public final class Timer {
     deinit { registration?.cancel() }
 
     private func expired() {
-        // 8 bytes of a count, or ECANCELED when the clock was set: both mean "look again".
-        _ = try? descriptor.read(upTo: 8)
-        deadline = nil
+        // 8 bytes of a count, or ECANCELED when the clock was set: both mean "look again". Nothing
+        // there: another handler of this turn set it anew.
+        if let count = try? descriptor.read(upTo: 8), count.isEmpty { return }
+        // When the clock was set, it would still come.
+        arm(nil)
         handler()
     }
 

@@ -59,6 +59,7 @@ public final class Worker {
     private var models: [String] = []
     private var wasEverReady = false
     private var isStopping = false
+    private var hasEnded = false
     private var restartDelay = Duration.seconds(1)
     private var timer: Timer?
     private var dueTimer: Timer?
@@ -109,6 +110,7 @@ public final class Worker {
     // MARK: A turn
 
     private func turn() {
+        guard !hasEnded else { return }
         do throws(SystemError) {
             try keepTime()
             if isStopping { stopIfIdle() } else { startPipelineIfDown() }
@@ -149,8 +151,12 @@ public final class Worker {
         if pipeline != nil, let farewell, min(farewell, graceEnd ?? farewell) > .now { return }
         dropPipeline()
         post.leave()
-        graceEnd = nil
-        ended(.stopped)
+        leave(.stopped)
+    }
+
+    private func leave(_ end: WorkerEnd) {
+        hasEnded = true
+        ended(end)
     }
 
     private func startPipelineIfDown() {
@@ -368,7 +374,7 @@ public final class Worker {
             $0.state = .broken
             $0.error = error
         }
-        guard wasEverReady else { return ended(.broken(error)) }
+        guard wasEverReady else { return leave(.broken(error)) }
         spool.log.write(
             "The pipeline failed: \(error) Starting it again in "
                 + "\(DurationText.seconds(restartDelay)) s", .error)

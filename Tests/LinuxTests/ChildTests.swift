@@ -128,6 +128,7 @@ import Testing
             let loop = try EventLoop()
             let signals = try Signals([.terminate, .hangUp], on: loop) { _ in }
             let shown = try printed(by: "exec grep -E 'SigBlk|SigIgn' /proc/self/status")
+            try Directory("/tmp").create("shown.a", mode: 0o644).write(shown.utf8)
             #expect(shown == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n")
             withExtendedLifetime(signals) {}
         }

@@ -31,7 +31,9 @@ import Testing
     func `a program that says much ends, and the first bytes are kept`(count: Int) throws {
         let result = try run("printf begin; head -c \(count - 5) /dev/zero; exit 4")
         #expect(result.exit == .status(4))
-        #expect(result.output == Array("begin".utf8) + Array(repeating: 0, count: 65_531))
+        #expect(result.output.count == 65_536)
+        #expect(result.output.starts(with: "begin".utf8))
+        #expect(result.output.dropFirst(5).allSatisfy { $0 == 0 })
     }
 
     @Test func `a program that does not start is an error`() {

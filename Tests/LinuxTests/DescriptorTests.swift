@@ -48,9 +48,11 @@ import Testing
     }
 
     @Test func `both ends of a pipe stay with this process`() throws {
-        let pipe = try Pipe()
-        for end in [pipe.reading?.number, pipe.writing?.number] {
-            #expect(fcntl(try #require(end), F_GETFD) == FD_CLOEXEC)
+        var pipe = try Pipe()
+        let reading = try take(&pipe.reading)
+        let writing = try take(&pipe.writing)
+        for end in [reading.number, writing.number] {
+            #expect(fcntl(end, F_GETFD) == FD_CLOEXEC)
         }
     }
 

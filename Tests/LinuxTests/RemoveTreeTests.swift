@@ -46,7 +46,7 @@ import Testing
             try directory.makeDirectory("0", mode: 0o755)
             for name: Path in ["0", "1", "0/0", "0/1", "0/1/0", "0/1/1", "0/1/2"] {
                 try directory.makeDirectory("0" / name, mode: 0o755)
-                try directory.write("x", to: "0" / name / "2")
+                try directory.write("x", to: "0" / name / "3")
             }
             try directory.write("", to: "1")
             try directory.removeTree("0")

@@ -25,7 +25,11 @@ import Testing
         case replaced
     }
 
-    enum End: CaseIterable { case durable, complete, fail, giveBack }
+    enum End: CaseIterable {
+        case complete
+        case fail
+        case giveBack
+    }
 
     private func lose(_ loss: Loss) throws -> Path {
         let root = temporary.spool
@@ -46,23 +50,24 @@ import Testing
     @Test(arguments: Loss.allCases, End.allCases)
     func `the end of a lost claim changes nothing`(_ loss: Loss, _ end: End) throws {
         let queue = try JobQueue(temporary.spool, on: loop) {}
-        guard case .claimed(let claim) = try queue.next(offers: { _ in true }) else {
+        guard case .claimed(var claim) = try queue.next(offers: { _ in true }) else {
             Issue.record("not claimed")
             return
         }
-        // A replaced lease is found by the ends; the first record is written before any of them.
-        if loss == .replaced, end == .durable { return }
+        let isOurs = try claim.makeDurable()
+        #expect(isOurs)
         try temporary.write(running / "out.1.part", Sample.png)
         let place = try lose(loss)
         let before = try snapshot(place)
+        let outcome: String
         switch end {
-        case .durable: #expect(try claim.makeDurable() == .lost)
         case .complete:
             let model = try #require(ModelName("rules"))
-            #expect(try claim.complete(model: model, seed: 1) == .lost)
-        case .fail: #expect(try claim.fail("no") == .lost)
-        case .giveBack: #expect(try claim.giveBack(counted: true) == .lost)
+            outcome = words(of: claim.complete(model: model, seed: 1))
+        case .fail: outcome = words(of: claim.fail("no"))
+        case .giveBack: outcome = words(of: claim.giveBack(counted: true))
         }
+        #expect(outcome == "lost")
         #expect(try snapshot(place) == before)
         #expect(try temporary.bundles() == ["\(place)"])
     }
@@ -73,8 +78,22 @@ import Testing
         } + ["\(try temporary.status(bundle).modified)"]
     }
 
-    // R12: nothing is overwritten; recovery finishes what stands in running/ with its result.
-    @Test func `a name that is taken in done stops completion before the rename`() throws {
+    @Test(arguments: [Loss.requeued, .claimedAgain])
+    func `a claim that was lost at once is not made durable`(_ loss: Loss) throws {
+        let queue = try JobQueue(temporary.spool, on: loop) {}
+        guard case .claimed(var claim) = try queue.next(offers: { _ in true }) else {
+            Issue.record("not claimed")
+            return
+        }
+        let place = try lose(loss)
+        let before = try snapshot(place)
+        let isOurs = try claim.makeDurable()
+        #expect(!isOurs)
+        #expect(try snapshot(place) == before)
+    }
+
+    // R12: nothing is overwritten, and a foreign hand does not stop the worker.
+    @Test func `a name that is taken in done is never overwritten`() throws {
         let queue = try JobQueue(temporary.spool, on: loop) {}
         guard case .claimed(let claim) = try queue.next(offers: { _ in true }) else {
             Issue.record("not claimed")
@@ -84,13 +103,43 @@ import Testing
         try temporary.makeDirectory("done/a")
         try temporary.write("done/a/theirs", "x")
         let model = try #require(ModelName("rules"))
-        var code: SystemError.Code?
-        do throws(SystemError) {
-            _ = try claim.complete(model: model, seed: 1)
-        } catch { code = error.code }
-        #expect(code == .exists)
+        let end = words(of: claim.complete(model: model, seed: 1))
+        #expect(end != "moved")
         #expect(try temporary.bundles() == ["running/a@1", "done/a"])
         #expect(try temporary.names("done/a") == ["theirs"])
         #expect(try temporary.record(running).view.status == .completed)
+    }
+
+    @Test func `an end that the disk did not allow goes on when it does`() throws {
+        let queue = try JobQueue(temporary.spool, on: loop) {}
+        guard case .claimed(let claim) = try queue.next(offers: { _ in true }) else {
+            Issue.record("not claimed")
+            return
+        }
+        try temporary.write(running / "out.1.part", Sample.png)
+        // In the way of the record's temporary name.
+        try temporary.makeDirectory(running / "status.1.tmp")
+        let model = try #require(ModelName("rules"))
+        guard case .stuck(let stuck, let error) = claim.complete(model: model, seed: 1) else {
+            Issue.record("not stuck")
+            return
+        }
+        #expect(error.code == .isADirectory)
+        #expect(try temporary.leaseState(running) == "busy")
+        try temporary.spool.root.removeDirectory(running / "status.1.tmp")
+        let end = words(of: stuck.end())
+        #expect(end == "moved")
+        #expect(try temporary.bundles() == ["done/a"])
+        let result = try #require(try temporary.record("done/a").view.resultPath)
+        #expect(try temporary.read("done/a" / Path(result)) == Sample.png)
+    }
+}
+
+/// What came of ending a claim, in one word.
+func words(of end: consuming Claim.End) -> String {
+    switch consume end {
+    case .moved: "moved"
+    case .lost: "lost"
+    case .stuck: "stuck"
     }
 }

@@ -31,7 +31,7 @@ import Testing
             Issue.record("\(candidate.judgement)")
             return
         }
-        #expect(candidate.key == DropKey(box: .incoming, stem: Array("trip".utf8), isFolder: true))
+        #expect(candidate.key == DropKey(box: .incoming, stem: Array("trip".utf8), file: nil))
         #expect(candidate.folder == .incoming / "trip")
         #expect(candidate.members.map(\.source) == ["incoming/trip/x.json", "incoming/trip/y.png"])
         #expect(candidate.members.map(\.name) == ["request.json", "y.png"])

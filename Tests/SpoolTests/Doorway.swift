@@ -31,7 +31,7 @@ final class Doorway {
     /// The same in words, as in `a: admit` or `a/: wait 300 ms for the end of 'a.png'`.
     func look(after duration: Duration = .zero) throws -> [String] {
         try candidates(after: duration).map { candidate in
-            let name = "\(Path(candidate.key.stem))\(candidate.key.isFolder ? "/" : "")"
+            let name = "\(Path(candidate.key.stem))\(candidate.key.file == nil ? "/" : "")"
             return switch candidate.judgement {
             case .admit: "\(name): admit"
             case .refuse(let refusal): "\(name): refuse \(refusal.code.rawValue)"

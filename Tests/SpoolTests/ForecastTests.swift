@@ -20,7 +20,7 @@ import Testing
         (nil, 5), ("rules", 5), ("qwen-4step", 20), ("qwen-8step", 40), ("qwen-40step", 180),
     ])
     func `without history the known times are told`(_ model: String?, _ seconds: Int) {
-        #expect(forecast.measured(model) == nil)
+        #expect(forecast.measured == nil)
         #expect(forecast.expected(model) == .seconds(seconds))
     }
 
@@ -30,13 +30,13 @@ import Testing
         #expect(forecast.expected("rules") == .seconds(2))
         #expect(forecast.expected("qwen-4step") == .seconds(50))
         #expect(forecast.expected("qwen-8step") == .seconds(40))
-        #expect(forecast.measured(nil) == .seconds(9))
+        #expect(forecast.measured == .seconds(9))
     }
 
     @Test mutating func `only the last 20 runs count`() throws {
         for _ in 1...20 { forecast.learn(try run(100)) }
         for _ in 1...20 { forecast.learn(try run(1)) }
-        #expect(forecast.measured("rules") == .seconds(1))
+        #expect(forecast.measured == .seconds(1))
     }
 
     @Test mutating func `only runs that completed count`() throws {
@@ -44,7 +44,7 @@ import Testing
         forecast.learn(try run(3, nil))
         forecast.learn(try run(0))
         forecast.learn(try run(-3))
-        #expect(forecast.measured(nil) == nil)
+        #expect(forecast.measured == nil)
     }
 
     @Test(arguments: [(0, 0), (1, 1), (999, 1), (1000, 1), (1001, 2), (60_000, 60)])

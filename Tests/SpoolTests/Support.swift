@@ -13,6 +13,7 @@ final class TemporarySpool {
     init(_ adjust: (inout Settings) -> Void = { _ in }) throws {
         var settings = Settings()
         settings.minFreeBytes = 0
+        Signals.ignorePipeAndLease()
         adjust(&settings)
         let path = Path("/tmp/gpuspool-test.\(Host.pid).\(Hexadecimal.text(of: Host.random(6)))")
         try SpoolLayout.make(at: path, settings: settings)

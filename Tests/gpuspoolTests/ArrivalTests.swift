@@ -220,8 +220,9 @@ import Testing
             _ = try spool.start("watch")
             try spool.put("incoming/a.jpg", Array(try TestSpool.photo("rocket.jpg").prefix(999)))
             _ = try spool.view(of: "a", is: "receiving")
-            try spool.shell("cp $PHOTOS/cat.png incoming/a.png")
-            try spool.put("incoming/a.json", "{\"instruction\": \"blur\"}")
+            try spool.put("../a.json", "{\"instruction\": \"blur\"}")
+            // Ready in one look of the watcher.
+            try spool.shell("cp $PHOTOS/cat.png ../a.png; mv ../a.png ../a.json incoming/")
             _ = try spool.view(of: "a", is: "queued")
             #expect(try spool.names("queued/a").contains("a.png"))
             #expect(try spool.names("incoming") == ["a.jpg"])

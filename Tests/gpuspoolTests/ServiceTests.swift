@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a killed worker leaves its job in running and no child`() throws {
+    @Test func `a killed worker loses no job and leaves no child`() throws {
         try TestSpool.use { spool in
             let pipeline = try waiting(in: spool)
             _ = try spool.start("watch")
@@ -64,23 +64,26 @@ import Testing
             _ = try spool.view(of: "a", is: "processing")
             let job = try spool.wait(for: "the child") { try pipeline.jobs().first }
             let child = try #require(Int32(job.pid))
+            try spool.drop("b")
+            _ = try spool.view(of: "b", is: "queued")
             // Its group dies by the kernel's word, not by ours: only the worker itself is killed.
             try spool.shell("kill -9 \(worker.pid)")
             _ = try worker.end()
             _ = try spool.wait(for: "the child's death") {
                 ProcessWatch.isRunning(child) ? nil : true
             }
-            #expect(try spool.names("running") == ["a@1"])
-            #expect(try spool.read("running/a@1/request.json") == request)
-            #expect(try spool.read("running/a@1/a.png") == TestSpool.photo("cat.png"))
-            #expect(try spool.json("running/a@1/status.json")?["status"]?.text == "processing")
-            // The others go on.
+            // The watcher returns it to its old place; the attempt counts.
+            _ = try spool.view(of: "a", is: "queued")
+            #expect(try spool.names("running").isEmpty)
+            #expect(try spool.namesByAge("queued") == ["a", "b"])
+            #expect(try spool.json("queued/a/status.json")?["attempts"] == .int(1))
             let next = try FakePipeline(in: spool, name: "next")
             _ = try spool.start("work", "--set", next.setting)
-            try spool.drop("b")
-            _ = try spool.view(of: "b", is: "completed")
-            // Still counted: it holds its slot.
-            #expect(try spool.json("queue.json")?["queue_size"] == .int(1))
+            for id in ["a", "b"] { _ = try spool.view(of: id, is: "completed") }
+            #expect(try next.jobs().map(\.id) == ["a", "a", "b"])
+            #expect(try spool.json("done/a/status.json")?["attempts"] == .int(2))
+            #expect(try spool.read("done/a/request.json") == request)
+            #expect(try spool.read("done/a/a.png") == TestSpool.photo("cat.png"))
         }
     }
 

@@ -24,6 +24,7 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_clone_file(int to, int from);
 ssize_t clinux_copy_file_range(int from, int to, size_t length);
 int clinux_start_writing(int fd);
+int clinux_pipe(int ends[2]);
 int clinux_memfd_create(const char *name);
 int clinux_set_read_lease(int fd);
 int clinux_drop_lease(int fd);
