@@ -7,6 +7,7 @@ import Testing
     @Test func `signals become events, each by its name`() async {
         await #expect(processExitsWith: .success) {
             dieWhenStuck()
+            Self.unblockSignals()
             let loop = try EventLoop()
             var seen: [Signal] = []
             let signals = try Signals([.hangUp, .terminate, .interrupt], on: loop) {
@@ -25,6 +26,7 @@ import Testing
     @Test func `a signal that was not asked for keeps its effect`() async {
         await #expect(processExitsWith: .signal(SIGTERM)) {
             dieWhenStuck()
+            Self.unblockSignals()
             let signals = try Signals([.hangUp], on: try EventLoop()) { _ in }
             pthread_kill(pthread_self(), SIGTERM)
             withExtendedLifetime(signals) {}
@@ -34,6 +36,7 @@ import Testing
     @Test func `a pipe without a reader is an error and not the end`() async {
         await #expect(processExitsWith: .success) {
             dieWhenStuck()
+            Self.unblockSignals()
             Signals.ignorePipeAndLease()
             var pipe = try Pipe()
             close(try take(&pipe.reading))
@@ -42,6 +45,13 @@ import Testing
             #expect(error?.code == .brokenPipe)
             kill(getpid(), SIGIO)
         }
+    }
+
+    /// A test runs on a thread that has most of them blocked.
+    private static func unblockSignals() {
+        var none = sigset_t()
+        sigemptyset(&none)
+        #expect(pthread_sigmask(SIG_SETMASK, &none, nil) == 0)
     }
 
     static let numbers: [(Signal, Int32)] = [

@@ -2,9 +2,12 @@ import Glibc
 import Linux
 import Testing
 
-/// Gives `body` a directory of its own on the disk, and removes it with all that it holds.
-func withTemporaryDirectory(_ body: (borrowing Directory) throws -> Void) throws {
-    let parent = try Directory(Host.variable("TMPDIR") ?? "/tmp")
+/// Gives `body` a directory of its own, and removes it with all that it holds.
+func withTemporaryDirectory(
+    in parent: Path = Host.variable("TMPDIR") ?? "/tmp",
+    _ body: (borrowing Directory) throws -> Void
+) throws {
+    let parent = try Directory(parent)
     let digits = Host.random(8).map { String($0, radix: 36) }.joined()
     let name = Path("gpuspool-test-\(digits)")
     try parent.makeDirectory(name, mode: 0o755)
