@@ -74,7 +74,8 @@ struct Recovery {
     }
 
     /// Whether the worker had decided this claim's end, and what it needs for that is there.
-    private func isDecided(_ record: JobRecord, _ attempt: AttemptName) throws(SystemError) -> Bool {
+    private func isDecided(_ record: JobRecord, _ attempt: AttemptName) throws(SystemError) -> Bool
+    {
         guard record.claims == attempt.claim else { return false }
         switch record.view.status {
         case .failed, .cancelled, .queued: return true

@@ -348,7 +348,9 @@ public final class Watcher {
     private func recoverRunning() throws(SystemError) {
         if let scan = nextRunningScan, scan <= .now {
             nextRunningScan = nil
-            for (attempt, outcome) in try Recovery(spool: spool).run() { note(outcome, of: attempt) }
+            for (attempt, outcome) in try Recovery(spool: spool).run() {
+                note(outcome, of: attempt)
+            }
         }
         if table.runningCount > 0 {
             nextRunningScan = nextRunningScan ?? .now + spool.settings.jobRetryScan

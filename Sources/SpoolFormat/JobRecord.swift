@@ -40,6 +40,12 @@ extension JobRecord: Codable {
         orderNanoseconds = try values.decode(Int64.self, forKey: .orderNanoseconds)
         dueNanoseconds = try values.decode(Int64.self, forKey: .dueNanoseconds)
         claims = try values.decode(Int.self, forKey: .claims)
+        // Both are counted up: a number that no worker wrote must not overflow.
+        let counts = 0..<AttemptName.maximumClaim
+        guard counts.contains(claims), counts.contains(view.attempts) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .claims, in: values, debugDescription: "not a count")
+        }
     }
 
     /// Writes the view's fields and the service's own beside them.

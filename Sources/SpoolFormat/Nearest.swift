@@ -2,9 +2,13 @@
 public enum Nearest {
     /// The name among `known` with the fewest edits from `name`, if they are few.
     public static func name(to name: String, among known: [String]) -> String? {
-        let best = known.map { (distance(fold(name), fold($0)), $0) }.min { $0.0 < $1.0 }
-        guard let (edits, candidate) = best, edits <= max(1, name.count / 3) else { return nil }
-        return candidate
+        let folded = fold(name)
+        guard !folded.isEmpty else { return nil }
+        let best = known.map { (distance(folded, fold($0)), $0) }.min { $0.0 < $1.0 }
+        guard let (edits, candidate) = best else { return nil }
+        // A third of the shorter one may be wrong.
+        let allowed = max(1, min(folded.count, candidate.count) / 3)
+        return edits <= allowed ? candidate : nil
     }
 
     /// Case, hyphens and underscores are what people mix up first: they count nothing.

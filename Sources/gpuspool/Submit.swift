@@ -205,7 +205,8 @@ private final class Submission {
     func report(_ verdict: JobView) throws -> ExitCode {
         if verdict.status == .rejected {
             try invocation.print(verdict, or: "")
-            if let error = verdict.error { try StandardStream.error.write("gpuspool: \(error)\n") }
+            let again = verdict.reason?.retryAfterSeconds.map { " Come back in \($0) s." }
+            try StandardStream.error.write("gpuspool: \(verdict.error ?? "")\(again ?? "")\n")
             return verdict.exitCode
         }
         guard invocation.has("--wait") || invocation.has("--output") else {

@@ -32,7 +32,7 @@ import Testing
             let pipeline = try FakePipeline(in: spool)
             _ = try spool.start("watch")
             _ = try spool.start("work", "--set", pipeline.setting)
-            _ = try spool.wait(for: "the watcher") { try spool.json("queue.json") }
+            try spool.waitForWorker()
             try BadDrop.moveAll(in: spool)
             try spool.drop("good")
             let good = try spool.view(of: "good", is: "completed")

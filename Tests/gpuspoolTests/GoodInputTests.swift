@@ -41,7 +41,7 @@ import Testing
         ("10 MB", "put(name + '.jpg', JPEG + bytes(10485760 - len(JPEG))); ask()"),
         (
             "hash",
-            "import hashlib; photo(); ask(sha256=hashlib.sha256(PHOTO).hexdigest().upper())"
+            "import hashlib; photo(); ask(sha256=hashlib.sha256(SMALL).hexdigest().upper())"
         ),
         (
             "folder with junk",

@@ -15,10 +15,7 @@ import Testing
             try spool.shell("cp $PHOTOS/cat.png incoming/b.png")
             _ = try spool.view(of: "a", is: "completed")
             _ = try spool.view(of: "b", is: "rejected")
-            _ = try spool.wait(for: "the worker to rest") {
-                try spool.json("queue.json")?["workers"]?.elements.first?["state"]?.text == "idle"
-                    ? true : nil
-            }
+            try spool.waitForWorker()
             let processes = [("watch", watcher.pid), ("work", worker.pid)]
             // What was under way ends: the kernel says so, no clock.
             for (_, pid) in processes { try quiet(pid, in: spool) }

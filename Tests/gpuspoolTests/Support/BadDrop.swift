@@ -58,9 +58,16 @@ struct BadDrop: Sendable {
         import io, json, os, socket, struct, sys, zlib
         PHOTO = open(os.environ["PHOTOS"] + "/cat.png", "rb").read()
         JPEG = open(os.environ["PHOTOS"] + "/rocket.jpg", "rb").read()
+        def chunk(kind, data):
+            body = kind + data
+            return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+        def header(width, height):
+            fields = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+            return b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", fields)
+        SMALL = header(1, 1) + chunk(b"IDAT", zlib.compress(bytes(4))) + chunk(b"IEND", b"")
         def put(path, data):
             with open(path, "wb") as file: file.write(data)
-        def photo(suffix=".png"): put(name + suffix, PHOTO)
+        def photo(): put(name + ".png", SMALL)
         def text(value): put(name + ".json", value.encode())
         def ask(**fields): text(json.dumps({"instruction": "rotate 90", **fields}))
         def picture(width, height, format="PNG"):
@@ -68,10 +75,6 @@ struct BadDrop: Sendable {
             file = io.BytesIO()
             Image.new("RGB", (width, height), "green").save(file, format)
             return file.getvalue()
-        def header(width, height):
-            body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-            return (b"\\x89PNG\\r\\n\\x1a\\n" + struct.pack(">I", 13) + body
-                    + struct.pack(">I", zlib.crc32(body)))
 
         """
 

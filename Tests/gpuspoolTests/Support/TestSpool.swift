@@ -175,6 +175,14 @@ final class TestSpool {
         }
     }
 
+    /// Waits until a watcher says that a worker is ready.
+    func waitForWorker() throws {
+        _ = try wait(for: "an idle worker") {
+            try json("queue.json")?["workers"]?.elements.first?["state"]?.text == "idle"
+                ? true : nil
+        }
+    }
+
     // MARK: Looking
 
     func status(_ name: Path) throws -> FileStatus? { try Disk.status(path / name) }
