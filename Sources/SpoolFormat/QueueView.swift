@@ -24,6 +24,15 @@ public struct QueueView: Codable, Hashable, Sendable {
             case status, position
             case createdAt = "created_at"
         }
+
+        /// Writes every field, null where it is unknown.
+        public func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(jobID, forKey: .jobID)
+            try values.encode(status, forKey: .status)
+            try values.encode(position, forKey: .position)
+            try values.encode(createdAt, forKey: .createdAt)
+        }
     }
 
     /// A living worker.
@@ -48,6 +57,15 @@ public struct QueueView: Codable, Hashable, Sendable {
         enum CodingKeys: String, CodingKey {
             case name, state, model
             case jobID = "job_id"
+        }
+
+        /// Writes every field, null where there is nothing.
+        public func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(name, forKey: .name)
+            try values.encode(state, forKey: .state)
+            try values.encode(model, forKey: .model)
+            try values.encode(jobID, forKey: .jobID)
         }
     }
 

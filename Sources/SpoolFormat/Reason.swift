@@ -53,8 +53,7 @@ public struct Refusal: Hashable, Sendable, Codable, Error {
 
     /// The disk is nearly full, or the door is closed.
     public static func serverBusy(retryAfter seconds: Int) -> Refusal {
-        Refusal(
-            .serverBusy, "Server is busy. Try again in ~\(max(1, (seconds + 30) / 60)) minutes.")
+        Refusal(.serverBusy, "Server is busy. Try again in ~\(minutes(in: seconds)) minutes.")
     }
 
     /// More bytes than allowed.
@@ -70,6 +69,9 @@ public struct Refusal: Hashable, Sendable, Codable, Error {
             .imageTooLarge,
             "Image too large (\(header.width)x\(header.height)). Maximum \(side)x\(side) allowed.")
     }
+
+    /// Whole minutes, rounded up so that nobody comes back too early.
+    static func minutes(in seconds: Int) -> Int { max(1, (seconds + 59) / 60) }
 
     /// Mebibytes with one decimal, rounded up so that a refused size never reads as allowed.
     private static func megabytes(_ bytes: Int64) -> String {
@@ -108,7 +110,7 @@ public struct Reason: Hashable, Sendable {
     /// For people who do not know what a queue is.
     public var message: String {
         guard let seconds = retryAfterSeconds else { return refusal.detail }
-        let minutes = max(1, (seconds + 59) / 60)
+        let minutes = Refusal.minutes(in: seconds)
         let time = minutes == 1 ? "1 minute" : "\(minutes) minutes"
         return "Your request can't be processed right now. Please try again in about \(time)."
     }

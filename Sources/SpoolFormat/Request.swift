@@ -59,7 +59,9 @@ public struct Request: Hashable, Sendable {
             members = try StrictJSON.members(of: try StationText.utf8(bytes))
         } catch {
             let detail = "The JSON cannot be read: \(error)"
-            throw .unparsable(detail.hasSuffix(".") ? detail : detail + ".")
+            let sentence = detail.hasSuffix(".") ? detail : detail + "."
+            // The one problem of a text that is JSON to its end.
+            throw error.kind == .duplicateKey ? .invalid(sentence) : .unparsable(sentence)
         }
         let values = try Request.known(members)
         instruction = try Request.instruction(values["instruction"], maximum: maximumInstruction)
@@ -156,8 +158,11 @@ public struct Request: Hashable, Sendable {
 
     private static func metadata(_ value: JSONMember?) throws(RequestProblem) -> JSONValue? {
         guard let value else { return nil }
-        guard value.kind == .object, let object: JSONValue = value.decoded() else {
-            throw value.refused
+        guard value.kind == .object else { throw value.refused }
+        // Of what is JSON, only such a number is not decoded.
+        guard let object: JSONValue = value.decoded() else {
+            throw .invalid(
+                "The field 'metadata' holds a number that is too large; write it as a string.")
         }
         return object
     }

@@ -1,5 +1,5 @@
 /// Reads `spool.conf`: `KEY=VALUE` lines, comments with `#`, empty lines; as in a systemd
-/// environment file a value may stand in quotes.
+/// environment file a value may stand in quotes. A byte order mark is passed over.
 public enum SettingsFile {
     /// Takes over what the file says.
     ///
@@ -7,6 +7,8 @@ public enum SettingsFile {
     public static func apply(_ bytes: [UInt8], named file: String, to settings: inout Settings)
         throws(SettingProblem)
     {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let bytes = bytes.dropFirst(bytes.starts(with: mark) ? mark.count : 0)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SettingProblem(description: "\(file) is not UTF-8. Save it as UTF-8.")
         }
@@ -35,7 +37,9 @@ public enum SettingsFile {
     private static func unquoted(_ value: Substring) -> String {
         for quote: Character in ["\"", "'"]
         where value.count >= 2 && value.first == quote && value.last == quote {
-            return String(value.dropFirst().dropLast())
+            let inner = value.dropFirst().dropLast()
+            // Else it is a command whose first and last words are quoted.
+            if !inner.contains(quote) { return String(inner) }
         }
         return String(value)
     }

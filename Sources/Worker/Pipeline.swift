@@ -107,17 +107,21 @@ final class Pipeline {
         }
     }
 
-    private func receive() {
+    /// One read for each turn: a pipeline that never stops talking must not keep the worker from
+    /// its timers. False when there is nothing more to read now.
+    @discardableResult
+    private func receive() -> Bool {
         do throws(SystemError) {
-            while !isOver, let bytes = try output.read(upTo: 65_536) {
-                if bytes.isEmpty { return }
+            if let bytes = try output.read(upTo: 65_536) {
                 let seen = received.count
                 received += bytes
                 takeLines(from: seen)
+                return !bytes.isEmpty && !isOver
             }
         } catch { handler(.garbage("could not be read: \(error)")) }
         // The end of its output; the child's own end follows, or `garbage` made us kill it.
         if !isOver { registrations.first?.cancel() }
+        return false
     }
 
     /// `seen` bytes hold no line break: they were looked at before.
@@ -141,8 +145,9 @@ final class Pipeline {
     }
 
     private func end() {
-        // What it said before it died counts.
-        receive()
+        // What it said before it died counts: at most what a pipe can hold.
+        var reads = 32
+        while reads > 0, receive() { reads -= 1 }
         guard !isOver else { return }
         close()
         handler(.ended(child.reap()))

@@ -5,7 +5,8 @@ import Testing
 /// Nothing that a child started may go on when it should not.
 @Suite struct ChildGroupTests {
     /// Starts a shell that prints the pid of a sleeper in its group.
-    private func startSleeper(_ script: String) throws -> (child: Child, pid: Int32, start: UInt64) {
+    private func startSleeper(_ script: String) throws -> (child: Child, pid: Int32, start: UInt64)
+    {
         var pipe = try Pipe()
         let writing = try take(&pipe.writing)
         let child = try shell(script, printingTo: writing.number)

@@ -49,7 +49,8 @@ import Testing
             var pipe = try Pipe()
             let writing = try take(&pipe.writing)
             let child = try Child(
-                "/bin/sh", arguments: ["-c", "pwd; printf '%s|' \"$@\" \"$A\" \"$B\"", "0", name, ""],
+                "/bin/sh",
+                arguments: ["-c", "pwd; printf '%s|' \"$@\" \"$A\" \"$B\"", "0", name, ""],
                 environment: [Path("A=".utf8 + name.bytes), "B=="],
                 descriptors: [writing.number, writing.number, writing.number],
                 in: try directory.directory(name))

@@ -39,7 +39,8 @@ import Testing
 
     /// All that Linux allows in a name; none of it is text to us.
     static let names: [Path] = [
-        "a\nb", "-rf", " ", "\\", "e\u{301}", "\u{e9}", Path([0xFF, 0xFE, 0x80]), Path([0x01, 0x7F]),
+        "a\nb", "-rf", " ", "\\", "e\u{301}", "\u{e9}", Path([0xFF, 0xFE, 0x80]),
+        Path([0x01, 0x7F]),
         Path(Array(repeating: 0x78, count: 255)), "*?'\"$",
     ]
 

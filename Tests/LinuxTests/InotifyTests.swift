@@ -16,7 +16,8 @@ import Testing
             try directory.removeDirectory("d")
             let events = try inotify.drain()
             let expected: [(Inotify.Mask, Path)] = [
-                (.created, "a"), (.written, "a"), (.movedFrom, "a"), (.movedTo, Path([0x62, 0xFF])),
+                (.created, "a"), (.written, "a"), (.movedFrom, "a"),
+                (.movedTo, Path([0x62, 0xFF])),
                 ([.created, .isDirectory], "d"), ([.attributes, .isDirectory], "d"),
                 (.removed, Path([0x62, 0xFF])), ([.removed, .isDirectory], "d"),
             ]
@@ -91,7 +92,8 @@ import Testing
             let inotify = try Inotify(try EventLoop()) {}
             let path = directory.path
             let codes = (["file", "none"] as [Path]).map { name in
-                failure { () throws(SystemError) in _ = try inotify.add(path / name, .created) }?.code
+                failure { () throws(SystemError) in _ = try inotify.add(path / name, .created) }?
+                    .code
             }
             #expect(codes == [.notADirectory, .notFound])
         }

@@ -5,7 +5,8 @@ import Testing
 /// What a sender can make on a share to lead the service astray.
 @Suite struct LinkTests {
     /// Beside the spool `inside`, a directory `outside` with a file that is none of its business.
-    private func withLinks(_ body: (borrowing Directory, borrowing Directory) throws -> Void) throws {
+    private func withLinks(_ body: (borrowing Directory, borrowing Directory) throws -> Void) throws
+    {
         try withTemporaryDirectory { directory in
             try directory.makeDirectory("outside", mode: 0o755)
             try directory.write("secret", to: "outside/file")

@@ -36,7 +36,8 @@ import Testing
         arguments: [
             (Array("IMG 1.jpg".utf8), "IMG 1.jpg"), (Array("Grüße 😀\\".utf8), "Grüße 😀\\"),
             (Array("a\nb".utf8), #"a\x0ab"#), ([0x61, 0xFF, 0x7F, 0x5C], #"a\xff\x7f\x5c"#),
-            (Array("\u{2028}".utf8), #"\xe2\x80\xa8"#), (Array("\u{85}é".utf8), #"\xc2\x85\xc3\xa9"#),
+            (Array("\u{2028}".utf8), #"\xe2\x80\xa8"#),
+            (Array("\u{85}é".utf8), #"\xc2\x85\xc3\xa9"#),
         ] as [([UInt8], String)])
     func `a path is shown on one line, whatever its bytes`(bytes: [UInt8], shown: String) {
         #expect(Path(bytes).description == shown)

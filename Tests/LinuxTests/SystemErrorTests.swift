@@ -9,10 +9,16 @@ import Testing
             SystemError("rename", ["queued/IMG_1", "running/IMG_1@1"], code: 28),
             "rename 'queued/IMG_1' to 'running/IMG_1@1': No space left on device (ENOSPC)"
         ),
-        (SystemError("open", ["a\nb"], code: 2), #"open 'a\x0ab': No such file or directory (ENOENT)"#),
+        (
+            SystemError("open", ["a\nb"], code: 2),
+            #"open 'a\x0ab': No such file or directory (ENOENT)"#
+        ),
         (SystemError("poll", code: 12), "poll: Cannot allocate memory (ENOMEM)"),
         (SystemError("read", code: 9999), "read: Unknown error (unknown error)"),
-        (.isTaken("watcher.lock"), "flock 'watcher.lock': Resource temporarily unavailable (EAGAIN)"),
+        (
+            .isTaken("watcher.lock"),
+            "flock 'watcher.lock': Resource temporarily unavailable (EAGAIN)"
+        ),
     ]
 
     @Test(arguments: texts)
@@ -56,7 +62,8 @@ import Testing
         }
         #expect(try fail(3, with: EINTR) == 7)
         #expect(calls == 4)
-        #expect(failure { () throws(SystemError) in _ = try fail(1, with: EIO) }?.code.name == "EIO")
+        #expect(
+            failure { () throws(SystemError) in _ = try fail(1, with: EIO) }?.code.name == "EIO")
         #expect(calls == 1)
     }
 }

@@ -75,7 +75,8 @@ import Testing
     }
 
     /// A timer whose event has come, and that another handler of the same turn sets anew.
-    @Test func `a timer does not fire once it is unset or put off, even if its event came`() throws {
+    @Test func `a timer does not fire once it is unset or put off, even if its event came`() throws
+    {
         let loop = try EventLoop()
         var fired: [Int] = []
         var timers: [Timer] = []

@@ -5,7 +5,7 @@ import Testing
 @Suite struct AttemptNameTests {
     static let good: [(String, String, Int)] = [
         ("IMG_0001@1", "IMG_0001", 1), ("a@b@12", "a@b", 12), ("Kiosk 1.a~2@3", "Kiosk 1.a~2", 3),
-        ("a@9223372036854775806", "a", .max - 1),
+        ("a@999999999", "a", 999_999_999),
     ]
 
     @Test(arguments: good)
@@ -23,7 +23,8 @@ import Testing
     @Test(
         arguments: [
             "", "a", "@1", "a@", "a@0", "a@-1", "a@+1", "a@1 ", "a@x", "a@01", "a@1@2", ".a@1",
-            "-a@1", "a/b@1", "a\n@1", "a@9223372036854775807", "a@9223372036854775808",
+            "-a@1", "a/b@1", "a\n@1", "a@1000000000", "a@9223372036854775807",
+            "a@9223372036854775808",
             "a@99999999999999999999999", "a@\u{661}", "a@1\u{0}",
         ])
     func `a name that no worker makes is none`(name: String) {

@@ -64,11 +64,15 @@ import Testing
         (Array(".members".utf8), "dropped-.members"), (Array(".hidden".utf8), "dropped-.hidden"),
         (Array("..".utf8), "dropped-.."), (Array("out.3.part".utf8), "dropped-out.3.part"),
         (Array("status.3.tmp".utf8), "dropped-status.3.tmp"), (Array("\n".utf8), "_"),
-        (Array(String(repeating: "a", count: 197).utf8) + ".jpg".utf8,
-            String(repeating: "a", count: 196) + ".jpg"),
+        (
+            Array(String(repeating: "a", count: 197).utf8) + ".jpg".utf8,
+            String(repeating: "a", count: 196) + ".jpg"
+        ),
         // Cut so that it begins with a dot.
-        (Array(("x." + String(repeating: "y", count: 199)).utf8),
-            "dropped-." + String(repeating: "y", count: 199)),
+        (
+            Array(("x." + String(repeating: "y", count: 199)).utf8),
+            "dropped-." + String(repeating: "y", count: 199)
+        ),
     ]
 
     @Test(arguments: members)

@@ -29,7 +29,8 @@ import Testing
         (Array(".".utf8), .leading(".")), (Array("..".utf8), .leading(".")),
         (Array(".a".utf8), .leading(".")), (Array("-a".utf8), .leading("-")),
         (Array("-".utf8), .leading("-")),
-        (Array("a@1".utf8), .attempt), (Array("a@007".utf8), .attempt), (Array("@1".utf8), .attempt),
+        (Array("a@1".utf8), .attempt), (Array("a@007".utf8), .attempt),
+        (Array("@1".utf8), .attempt),
         (Array("a@99999999999999999999999".utf8), .attempt), (Array("a@1@2".utf8), .attempt),
     ]
 
@@ -42,7 +43,8 @@ import Testing
         #expect(throws: problem) { try JobID(stem: bytes, station: StationName("Kiosk 1")) }
     }
 
-    @Test func `a drop's name leaves room for the station and for newer jobs of that name`() throws {
+    @Test func `a drop's name leaves room for the station and for newer jobs of that name`() throws
+    {
         func stem(_ count: Int) -> [UInt8] { Array(repeating: 0x78, count: count) }
         let long = try #require(StationName(String(repeating: "s", count: 32)))
         #expect(try JobID(stem: stem(110), station: nil).bytes == stem(110))

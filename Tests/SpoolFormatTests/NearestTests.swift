@@ -11,7 +11,8 @@ import Testing
             ("instrucion", "instruction"), ("instructoin", "instruction"), ("seeds", "seed"),
             ("SEED", "seed"), ("sead", "seed"), ("systemPrompt", "system_prompt"),
             ("system-prompt", "system_prompt"), ("notBefore", "not_before"), ("sha-256", "sha256"),
-            ("sha256sum", "sha256"), ("meta_data", "metadata"), ("img", nil), ("prompt", nil),
+            ("sha256sum", nil), ("sha265", "sha256"), ("meta_data", "metadata"), ("img", nil),
+            ("prompt", nil),
             ("", nil), ("___", nil), ("x", nil), ("strength", nil), ("modal", "model"),
         ] as [(String, String?)])
     func `a name that is nearly right suggests the right one`(name: String, suggestion: String?) {

@@ -132,6 +132,7 @@ import Testing
         card.error = "no CUDA"
         card.model = "qwen-4step"
         card.models = ["qwen-4step"]
+        card.modelsOffered = ["rules"]
         card.jobID = try JobID("b".utf8)
         card.claim = 2
         card.startedAt = Self.now
@@ -139,7 +140,8 @@ import Testing
         card.jobsDone = 7
         let expected =
             #"{"claim":2,"error":"no CUDA","host":"box","job_id":"b","jobs_done":7,"#
-            + #""model":"qwen-4step","models":["qwen-4step"],"name":"gpu-0","pid":123,"#
+            + #""model":"qwen-4step","models":["qwen-4step"],"models_offered":["rules"],"#
+            + #""name":"gpu-0","pid":123,"#
             + #""process_start":18446744073709551615,"progress":0.25,"#
             + #""started_at":"2024-01-15T10:31:25.123Z","state":"broken","#
             + #""updated_at":"2024-01-15T10:31:25.123Z"}"# + "\n"

@@ -11,7 +11,8 @@ import Testing
 
     @Test(
         arguments: [
-            "", "\n\n", "# all by default", "   # indented\n\t#\n", "\u{FEFF}", "\u{FEFF}# Notepad\n",
+            "", "\n\n", "# all by default", "   # indented\n\t#\n", "\u{FEFF}",
+            "\u{FEFF}# Notepad\n",
         ])
     func `a file may say nothing`(text: String) throws {
         #expect(try settings(Array(text.utf8)) == Settings())
@@ -32,8 +33,11 @@ import Testing
     static let values: [(String, String)] = [
         ("ssh box run", "ssh box run"), ("\"ssh box run\"", "ssh box run"), ("' a '", " a "),
         ("a=b", "a=b"), ("a # b", "a # b"), ("\"'a'\"", "'a'"), ("\"a", "\"a"), ("\"", "\""),
-        ("'a\"", "'a\""), ("it's", "it's"), ("\"/opt/my tools/run\" --name \"a b\"",
-            "\"/opt/my tools/run\" --name \"a b\""), ("é", "é"),
+        ("'a\"", "'a\""), ("it's", "it's"),
+        (
+            "\"/opt/my tools/run\" --name \"a b\"",
+            "\"/opt/my tools/run\" --name \"a b\""
+        ), ("é", "é"),
     ]
 
     @Test(arguments: values)
@@ -63,7 +67,8 @@ import Testing
                 + " 1 to 1000."
         ),
         (
-            "=5", "spool.conf, line 1: unknown setting ''. Remove it. The README lists all settings."
+            "=5",
+            "spool.conf, line 1: unknown setting ''. Remove it. The README lists all settings."
         ),
         (
             "\u{FEFF}WRONG=1\n",
@@ -72,7 +77,8 @@ import Testing
     ]
 
     @Test(arguments: problems)
-    func `the first wrong line is told with its number and the remedy`(text: String, words: String) {
+    func `the first wrong line is told with its number and the remedy`(text: String, words: String)
+    {
         #expect(throws: SettingProblem(description: words)) { try settings(Array(text.utf8)) }
     }
 
