@@ -43,6 +43,9 @@ let package = Package(
         .testTarget(
             name: "SpoolTests", dependencies: ["Spool", "SpoolFormat", "Linux"],
             swiftSettings: settings),
+        .testTarget(
+            name: "WorkerTests", dependencies: ["Worker", "Spool", "SpoolFormat", "Linux"],
+            swiftSettings: settings),
         // The built program as its users meet it: processes, files and exit codes.
         .testTarget(
             name: "gpuspoolTests", dependencies: ["gpuspool", "Spool", "SpoolFormat", "Linux"],

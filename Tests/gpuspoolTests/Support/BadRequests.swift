@@ -20,7 +20,7 @@ extension BadDrop {
             "unknown", "Unknown field 'instrucion'. Did you mean 'instruction'?",
             json: #"{"instrucion": "rotate 90"}"#),
         .json(
-            "duplicate", "the name \"seed\" stands twice", answer: .unparsable,
+            "duplicate", "the name \"seed\" stands twice",
             json: #"{"instruction": "blur", "seed": 1, "seed": 2}"#),
         .json("minus", "'seed' is -1; \(number)", json: #"{"instruction": "blur", "seed": -1}"#),
         .json(

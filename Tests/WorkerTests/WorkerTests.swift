@@ -1,0 +1,152 @@
+import Linux
+import SpoolFormat
+import Testing
+
+@testable import Spool
+@testable import Worker
+
+/// The work loop with a pipeline that does what the instruction says.
+@Suite struct WorkerTests {
+    let temporary: TemporarySpool
+
+    init() throws {
+        temporary = try TemporarySpool()
+        let script = try temporary.script(
+            "pipeline",
+            #"""
+            field() { printf '%s' "$line" | sed 's/.*"'"$1"'":"\([^"]*\)".*/\1/'; }
+            while read -r line; do
+                id=$(field job_id) output=$(field output) image=$(field image)
+                done="{\"event\":\"done\",\"job_id\":\"$id\",\"seed\":7}"
+                case "$line" in
+                *'"op":"load"'*) echo '{"event":"ready","model":"m","models":["m"]}' ;;
+                *'"good"'*) cp "$image" "$output"; echo "$done" ;;
+                *'"fail"'*) echo "{\"event\":\"failed\",\"job_id\":\"$id\",\"error\":\"Too dark.\"}" ;;
+                *'"die"'*) exit 3 ;;
+                *'"garbage"'*) echo hello ;;
+                *'"nothing"'*) echo "$done" ;;
+                *'"directory"'*) mkdir "$output"; echo "$done" ;;
+                *'"stranger"'*) echo '{"event":"done","job_id":"x","seed":7}' ;;
+                *'"hang"'*) ;;
+                esac
+            done
+            """#)
+        temporary.spool.settings.pipeline = script.description
+        temporary.spool.settings.jobTimeout = .seconds(10)
+    }
+
+    private func admit(_ id: String, _ instruction: String) throws {
+        try temporary.admit(id, #"{"instruction":"\#(instruction)"}"#)
+    }
+
+    private func record(_ bundle: Path) throws -> JobRecord {
+        let bytes = Array(try temporary.text(bundle / "status.json").utf8)
+        return try #require(JSONText.decode(JobRecord.self, from: bytes))
+    }
+
+    private func stop(_ worker: Worker, _ end: @escaping () -> Worker.WorkerEnd?) throws {
+        worker.stop(grace: .zero)
+        try temporary.run { end() != nil }
+        guard case .stopped = end() else {
+            Issue.record("\(String(describing: end()))")
+            return
+        }
+    }
+
+    @Test(arguments: [
+        ("fail", "Too dark."), ("die", "The pipeline died (exit status 3)."),
+        ("garbage", "no message of the protocol: 'hello'"),
+        ("nothing", "The pipeline said it was done but wrote no output file."),
+        ("directory", "The pipeline's output is not a file but a directory."),
+        ("stranger", "The pipeline speaks of the job 'x', which it was not given."),
+    ])
+    func `what the pipeline does wrong ends the job, and the next one runs`(
+        _ instruction: String, _ error: String
+    ) throws {
+        try admit("bad", instruction)
+        try admit("next", "good")
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in
+            try temporary.bundles() == ["done/next", "failed/bad"]
+        }
+        let failed = try record("failed/bad")
+        #expect(failed.view.status == .failed)
+        #expect(failed.view.error?.contains(error) == true, "\(failed.view.error ?? "none")")
+        #expect(try temporary.names("failed/bad").count == 4)
+        let done = try record("done/next")
+        #expect(done.view.resultSeed == 7)
+        #expect(done.view.model == "m")
+        try stop(worker) { end }
+        #expect(try temporary.card("worker-1").state == .stopped)
+        #expect(try temporary.card("worker-1").jobsDone == 2)
+    }
+
+    @Test func `a job that runs too long is failed`() throws {
+        temporary.spool.settings.jobTimeout = .milliseconds(300)
+        try admit("slow", "hang")
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in try temporary.bundles() == ["failed/slow"] }
+        #expect(
+            try record("failed/slow").view.error
+                == "The job ran longer than 0.3 s; the pipeline was silent.")
+        try stop(worker) { end }
+    }
+
+    @Test func `a stop without grace gives the job back to its place`() throws {
+        try admit("slow", "hang")
+        let stamp = try temporary.spool.root.status(of: "queued/slow")?.modified
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in try temporary.cardIfPresent("worker-1")?.state == .busy }
+        try stop(worker) { end }
+        #expect(try temporary.bundles() == ["queued/slow"])
+        #expect(try temporary.spool.root.status(of: "queued/slow")?.modified == stamp)
+        let given = try record("queued/slow")
+        #expect(given.view.attempts == 0)
+        #expect(given.claims == 1)
+    }
+
+    @Test func `a pipeline that cannot start ends the worker once`() throws {
+        temporary.spool.settings.pipeline = #"echo '{"event":"fatal","error":"no GPU"}'; cat"#
+        var ends: [Worker.WorkerEnd] = []
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { ends.append($0) }
+        try temporary.run { !ends.isEmpty }
+        guard case .broken(let error) = ends.first else {
+            Issue.record("\(ends)")
+            return
+        }
+        #expect(error.contains("no GPU"))
+        #expect(try temporary.card("worker-1").state == .broken)
+        #expect(ends.count == 1)
+        withExtendedLifetime(worker) {}
+    }
+
+    @Test func `a job for a model that is not offered waits, the others run`() throws {
+        try temporary.admit("other", #"{"instruction":"good","model":"qwen-4step"}"#)
+        try temporary.admit("mine", #"{"instruction":"good","model":"m"}"#)
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in
+            try temporary.bundles() == ["queued/other", "done/mine"]
+        }
+        try stop(worker) { end }
+    }
+
+    // I4: the bundle was taken away under the worker's feet.
+    @Test func `a lost job is let alone and the next one runs`() throws {
+        try admit("lost", "hang")
+        temporary.spool.settings.jobTimeout = .milliseconds(500)
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in try temporary.cardIfPresent("worker-1")?.state == .busy }
+        try temporary.spool.root.rename("running/lost@1", to: "failed/elsewhere")
+        try admit("next", "good")
+        try temporary.run { [self] in
+            try temporary.bundles() == ["done/next", "failed/elsewhere"]
+        }
+        #expect(try record("failed/elsewhere").view.status == .processing)
+        try stop(worker) { end }
+    }
+}
