@@ -10,8 +10,7 @@ internal import SpoolFormat
 extension Watcher {
     /// Takes what is ready, in order of arrival; returns the drops that left `incoming/`.
     func admit(_ candidates: [Candidate]) -> Set<DropKey> {
-        var drops: [Drop] = []
-        var admitted: [Candidate] = []
+        var decided: [(candidate: Candidate, drop: Drop)] = []
         let inOrder = candidates.sorted {
             ($0.arrived, Path($0.key.stem)) < ($1.arrived, Path($1.key.stem))
         }
@@ -20,14 +19,18 @@ extension Watcher {
             if let wait = postponed[candidate.key], wait.until > .now { continue }
             postponed[candidate.key] = nil
             do throws(SystemError) {
-                guard let drop = try decide(candidate) else { continue }
-                drops.append(drop)
-                admitted.append(candidate)
+                if let drop = try decide(candidate) { decided.append((candidate, drop)) }
             } catch { postpone(candidate.key, error) }
         }
-        guard !drops.isEmpty else { return [] }
+        let taken = decided.isEmpty ? [] : take(decided)
+        // Some may have lost their name to one that was complete.
+        for candidate in inOrder where !taken.contains(candidate.key) { receive(candidate) }
+        return taken
+    }
+
+    private func take(_ decided: [(candidate: Candidate, drop: Drop)]) -> Set<DropKey> {
         var taken: Set<DropKey> = []
-        for ((candidate, drop), outcome) in zip(zip(admitted, drops), staging.take(drops)) {
+        for ((candidate, drop), outcome) in zip(decided, staging.take(decided.map(\.drop))) {
             let key = candidate.key
             if case .left(let error) = outcome {
                 postpone(key, error)
@@ -52,16 +55,18 @@ extension Watcher {
         } catch {
             id = JobID(unnamed: Host.random(4))
         }
+        let arriving = Set(receiving.values.map(\.id))
         receiving[candidate.key] = Reception(
-            id: free(id, for: candidate), firstSeen: candidate.firstSeen)
+            id: free(id, for: candidate, besides: arriving), base: id,
+            firstSeen: candidate.firstSeen)
     }
 
-    /// The ID itself, unless a live job has it, another station's job, or another arriving drop.
-    private func free(_ id: JobID, for candidate: Candidate) -> JobID {
+    /// The ID itself, unless a live job has it, another station's job, or one of `others`.
+    private func free(_ id: JobID, for candidate: Candidate, besides others: Set<JobID> = [])
+        -> JobID
+    {
         func isTaken(_ id: JobID) -> Bool {
-            if receiving.contains(where: { $0.value.id == id && $0.key != candidate.key }) {
-                return true
-            }
+            if others.contains(id) { return true }
             guard let job = table.jobs[id] else { return false }
             // What cannot be read is nobody's to move.
             guard let record = job.record, !job.isLive else { return true }
@@ -89,9 +94,13 @@ extension Watcher {
             refusal = Refusal(.invalidName, "The name '\(name)' \(error).")
         }
         guard let reception = receiving[candidate.key] else { return nil }
-        try learn(reception.id)
-        // Chosen again: a live job may have taken the name meanwhile.
-        let id = free(reception.id, for: candidate)
+        try learn(reception.base)
+        // Chosen again: a live job may have taken the name meanwhile, and a drop that still waits
+        // for its partner gives way to one that is complete.
+        let id = free(reception.base, for: candidate)
+        for (key, other) in receiving where other.id == id && key != candidate.key {
+            receiving[key] = nil
+        }
         receiving[candidate.key]?.id = id
         guard try giveWay(id) else {
             postponed[candidate.key] = (.now + .milliseconds(50), nil)

@@ -57,6 +57,8 @@ public final class Watcher {
     /// A drop that is being received: its ID stands from the first sight of its first file.
     struct Reception {
         var id: JobID
+        /// What it would be called if nobody else had the name.
+        let base: JobID
         let firstSeen: Timestamp
     }
 

@@ -7,7 +7,7 @@ public enum Nearest {
         let best = known.map { (distance(folded, fold($0)), $0) }.min { $0.0 < $1.0 }
         guard let (edits, candidate) = best else { return nil }
         // A third of the shorter one may be wrong.
-        let allowed = max(1, min(folded.count, candidate.count) / 3)
+        let allowed = (min(folded.count, candidate.count) + 2) / 3
         return edits <= allowed ? candidate : nil
     }
 

@@ -32,6 +32,19 @@ enum PipelineOrder {
             case systemPrompt = "system_prompt"
             case output
         }
+
+        /// What is not asked for is null, not absent.
+        func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(op, forKey: .op)
+            try values.encode(jobID, forKey: .jobID)
+            try values.encode(image, forKey: .image)
+            try values.encode(instruction, forKey: .instruction)
+            try values.encode(seed, forKey: .seed)
+            try values.encode(model, forKey: .model)
+            try values.encode(systemPrompt, forKey: .systemPrompt)
+            try values.encode(output, forKey: .output)
+        }
     }
 
     struct Cancel: Encodable {
