@@ -212,10 +212,11 @@ public final class Staging {
         do throws(SystemError) {
             let box = try spool.root.directory(member.source.parent)
             let name = member.source.lastComponent
-            // Device numbers may change over a restart of the machine: the box has the right one.
-            let device = try box.status().identity.device
-            let expected = FileIdentity(device: device, inode: member.identity.inode)
-            guard try box.status(of: name)?.identity == expected else { return false }
+            // Device numbers may change over a restart of the machine, and on overlay a directory
+            // has another one than its files: within one box the inode tells.
+            guard try box.status(of: name)?.identity.inode == member.identity.inode else {
+                return false
+            }
             try box.rename(name, to: spool.root, target)
             return true
         } catch {
