@@ -10,11 +10,10 @@ extension Subcommand {
         let id = try jobID(try invocation.operands(1...1, of: "status")[0])
         let spool = try invocation.spool()
         guard var view = try JobLookup(spool).view(of: id) else {
-            let seconds = DurationText.seconds(spool.settings.resultTTL)
             throw Failure(
                 .notFound,
                 "Job \(id) not found. It may have been cleaned up "
-                    + "(jobs are kept for \(seconds) s after completion).")
+                    + "(jobs are kept for \(spool.settings.resultTTL.words) after completion).")
         }
         if invocation.has("--follow") {
             view = try Follower(spool).follow(id) { try Progress(invocation).show($0) } ?? view
@@ -78,6 +77,18 @@ extension Subcommand {
             )
         }
         try invocation.print(view, or: view.lines)
+    }
+}
+
+extension Duration {
+    /// In the largest unit that says it in a whole number.
+    fileprivate var words: String {
+        for (unit, seconds) in [("hour", 3600), ("minute", 60)] {
+            let (count, rest) = components.seconds.quotientAndRemainder(dividingBy: Int64(seconds))
+            guard count > 0, rest == 0, components.attoseconds == 0 else { continue }
+            return "\(count) \(unit)\(count == 1 ? "" : "s")"
+        }
+        return "\(DurationText.seconds(self)) s"
     }
 }
 

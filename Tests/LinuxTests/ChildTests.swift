@@ -125,10 +125,8 @@ import Testing
         await #expect(processExitsWith: .success) {
             dieWhenStuck()
             let root = try Directory("/")
-            // No number is free below the limit, and no descriptor is given: only the pidfd fails.
-            let next = dup(0)
-            try #require(Glibc.close(next) == 0)
-            var limit = rlimit(rlim_cur: rlim_t(next), rlim_max: rlim_t(next))
+            // No number is below the limit, and no descriptor is given: only the pidfd fails.
+            var limit = rlimit(rlim_cur: 0, rlim_max: 0)
             try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
             let error = failure { () throws(SystemError) in
                 _ = try Child("/bin/sleep", arguments: ["1000"], descriptors: [], in: root)
