@@ -84,9 +84,16 @@ extension Watcher {
         switch candidate.judgement {
         case .wait: return nil
         case .refuse(let reason): refusal = reason
-        case .admit(let model): refusal = unknownModel(model) ?? capacity()
+        case .admit(let model):
+            refusal = unknownModel(model) ?? capacity() ?? rateLimit(of: candidate.station)
         }
-        if refusal?.code == .queueFull, spool.settings.overflow == .hold { return nil }
+        if spool.settings.overflow == .hold {
+            if refusal?.code == .queueFull { return nil }
+            if refusal?.code == .rateLimited, let seconds = refusal?.retryAfterSeconds {
+                postponed[candidate.key] = (.now + .seconds(seconds), nil)
+                return nil
+            }
+        }
         do throws(NameProblem) {
             _ = try JobID(stem: candidate.key.stem, station: candidate.station)
         } catch {
@@ -106,7 +113,12 @@ extension Watcher {
             postponed[candidate.key] = (.now + .milliseconds(50), nil)
             return nil
         }
-        if refusal == nil { table.reserve(id) } else { table.stage(id) }
+        if refusal == nil {
+            let station = candidate.station?.description
+            table.reserve(id, for: station, at: WallClock.nanoseconds)
+        } else {
+            table.stage(id)
+        }
         return Drop(
             id: id, station: candidate.station, droppedAs: Path(candidate.key.stem),
             createdAt: reception.firstSeen, folder: candidate.folder, members: candidate.members,
@@ -137,11 +149,36 @@ extension Watcher {
                 .noModelLoaded,
                 "No model loaded. Please call /api/v1/load-model first to load a model.")
         }
+        if isDraining {
+            return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
+        }
         let available = try? FileSystem(of: spool.root).available
         if let available, available < UInt64(settings.minFreeBytes) {
             return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
         }
         return nil
+    }
+
+    /// Whether the door is closed.
+    var isDraining: Bool {
+        let status = try? spool.root.status(of: .hidden(SpoolFile.Hidden.draining))
+        return status.flatMap { $0 } != nil
+    }
+
+    /// Why this sender has to wait a moment; nil below its limit.
+    ///
+    /// Counted from the order stamps of the jobs that are kept, so that it survives a restart.
+    func rateLimit(of station: StationName?) -> Refusal? {
+        guard let limit = spool.settings.jobsPerMinuteLimit else { return nil }
+        let minute: Int64 = 60_000_000_000
+        let now = WallClock.nanoseconds
+        let recent = (table.recentOrders(of: station?.description, since: now - minute)).sorted()
+        guard recent.count >= limit else { return nil }
+        // When so many of them are a minute old that one more is allowed.
+        let free = recent[recent.count - limit] + minute
+        let wait = Duration.nanoseconds(max(0, free - now)).wholeSeconds
+        return .rateLimited(
+            station: station?.description, limit: limit, retryAfter: max(1, wait))
     }
 
     /// R13: moves a finished job of this name out of the way; false when somebody holds it.

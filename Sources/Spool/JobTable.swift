@@ -20,6 +20,8 @@ struct TrackedJob {
     var place: Place
     /// Nil until it was read.
     var record: JobRecord?
+    /// Whose it is and when its slot was reserved, until there is a record.
+    var reservation: (station: String?, order: Int64)?
     /// Why it does not come out of staging.
     var trouble: String?
 
@@ -41,17 +43,28 @@ struct JobTable {
     /// How many finished jobs are kept in a state.
     func count(_ state: JobState) -> Int { counts[state] ?? 0 }
 
+    /// The order stamps of a sender's jobs that were let in since then.
+    func recentOrders(of station: String?, since: Int64) -> [Int64] {
+        jobs.values.compactMap { job in
+            guard job.place != .finished(.rejected) else { return nil }
+            let (sender, order) =
+                job.record.map { ($0.view.station, $0.orderNanoseconds) } ?? job.reservation
+                ?? (nil, .min)
+            return order > since && sender == station ? order : nil
+        }
+    }
+
     /// Whether any job of this name is known.
     func contains(_ id: JobID) -> Bool { jobs[id] != nil }
 
     /// Reserves a slot, before staging is entered.
-    mutating func reserve(_ id: JobID) {
+    mutating func reserve(_ id: JobID, for station: String? = nil, at order: Int64 = .min) {
         live.insert(id)
-        set(id, TrackedJob(place: .staging, record: nil))
+        set(id, TrackedJob(place: .staging, reservation: (station, order)))
     }
 
     /// A staged drop that takes no slot: it will be refused.
-    mutating func stage(_ id: JobID) { set(id, TrackedJob(place: .staging, record: nil)) }
+    mutating func stage(_ id: JobID) { set(id, TrackedJob(place: .staging)) }
 
     /// Frees a slot of a drop that was not taken after all.
     mutating func withdraw(_ id: JobID) {

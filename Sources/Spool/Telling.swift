@@ -60,7 +60,7 @@ extension Watcher {
         if case .wait(_, let what, let error) = candidate.judgement {
             view.waitingFor = what
             view.error = error
-        } else if let refusal = capacity() {
+        } else if let refusal = capacity() ?? rateLimit(of: candidate.station) {
             view.status = .throttled
             view.waitingFor = refusal.detail
         }
@@ -91,6 +91,7 @@ extension Watcher {
         view.completedCount = totals.completed + table.count(.done)
         view.failedCount = totals.failed + table.count(.failed)
         view.rejectedCount = totals.rejected + table.count(.rejected)
+        view.isDraining = isDraining
         view.totalJobs = table.jobs.count
         let running = all.values.filter { $0.status == .processing }
             .sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }

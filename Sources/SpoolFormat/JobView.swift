@@ -167,6 +167,7 @@ extension Reason {
         let id: JobID
         let station: String?
         let droppedAs: String?
+        let sha256: String?
 
         /// The reason as the file in the job's bundle.
         public init(_ reason: Reason, of job: JobView) {
@@ -174,6 +175,7 @@ extension Reason {
             id = job.id
             station = job.station
             droppedAs = job.droppedAs
+            sha256 = job.sha256
         }
 
         /// Writes the fields of DESIGN §5.
@@ -184,6 +186,7 @@ extension Reason {
             try reason.encode(into: &values)
             try values.encode(station, forKey: .station)
             try values.encode(droppedAs, forKey: .droppedAs)
+            try values.encode(sha256, forKey: .sha256)
         }
     }
 }

@@ -39,10 +39,14 @@ public struct Refusal: Hashable, Sendable, Codable, Error {
     /// Why, for people: what was found, what is allowed, what to do.
     public let detail: String
 
+    /// When to come back, if that is known for this refusal alone.
+    public let retryAfterSeconds: Int?
+
     /// A refusal.
-    public init(_ code: RefusalCode, _ detail: String) {
+    public init(_ code: RefusalCode, _ detail: String, retryAfterSeconds: Int? = nil) {
         self.code = code
         self.detail = detail
+        self.retryAfterSeconds = retryAfterSeconds
     }
 
     /// The queue has no free slot.
@@ -54,6 +58,17 @@ public struct Refusal: Hashable, Sendable, Codable, Error {
     /// The disk is nearly full, or the door is closed.
     public static func serverBusy(retryAfter seconds: Int) -> Refusal {
         Refusal(.serverBusy, "Server is busy. Try again in ~\(minutes(in: seconds)) minutes.")
+    }
+
+    /// The station, or those without a drop box of their own, sent too many in a minute.
+    public static func rateLimited(
+        station: String?, limit: Int, retryAfter seconds: Int
+    ) -> Refusal {
+        let who = station.map { "Station '\($0)'" } ?? "Drops without a station"
+        return Refusal(
+            .rateLimited,
+            "\(who) reached the limit of \(limit) jobs a minute. Try again in \(seconds) s.",
+            retryAfterSeconds: seconds)
     }
 
     /// More bytes than allowed.
@@ -98,7 +113,8 @@ public struct Reason: Hashable, Sendable {
     /// The reason for a refusal now.
     public init(_ refusal: Refusal, retryAfterSeconds: Int, at now: Timestamp) {
         self.refusal = refusal
-        self.retryAfterSeconds = refusal.code.isTemporary ? retryAfterSeconds : nil
+        self.retryAfterSeconds =
+            refusal.code.isTemporary ? refusal.retryAfterSeconds ?? retryAfterSeconds : nil
         rejectedAt = now
     }
 

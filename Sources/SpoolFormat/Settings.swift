@@ -121,7 +121,6 @@ public struct Settings: Hashable, Sendable {
         let defaults = Settings()
         let unused: [(name: String, isSet: Bool)] = [
             ("ORDER", order != defaults.order),
-            ("JOBS_PER_MIN_LIMIT", jobsPerMinuteLimit != defaults.jobsPerMinuteLimit),
             ("CONCURRENT_JOBS_LIMIT", concurrentJobsLimit != defaults.concurrentJobsLimit),
             ("JOB_LEASE_SECONDS", jobLease != defaults.jobLease),
             ("JOB_RETRY_DELAY_SECONDS", jobRetryDelay != defaults.jobRetryDelay),

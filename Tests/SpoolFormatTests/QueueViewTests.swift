@@ -153,13 +153,17 @@ import Testing
 
     @Test(
         arguments: [
-            "", "{}", #"{"name":"gpu-0"}"#,
-            #"{"host":"b","jobs_done":0,"models":[],"name":"g","pid":1e20,"process_start":1,"#
-                + #""state":"idle","updated_at":"2024-01-15T10:31:25.123Z"}"#,
-            #"{"host":"b","jobs_done":0,"models":[],"name":"g","pid":1,"process_start":1,"#
-                + #""state":"asleep","updated_at":"2024-01-15T10:31:25.123Z"}"#,
+            (#""pid":1"#, #""pid":1e20"#), (#""pid":1"#, #""pid":"1""#),
+            (#""state":"starting""#, #""state":"asleep""#), (#""name":"g","#, ""),
+            ("2024-01-15T10:31:25.123Z", "today"), (#""process_start":1"#, #""process_start":-1"#),
+            ("}", ""), ("{", "[{"),
         ])
-    func `a damaged card is none`(damaged: String) {
-        #expect(JSONText.decode(WorkerCard.self, from: Array(damaged.utf8)) == nil)
+    func `a damaged card is none`(part: String, damaged: String) {
+        let card = WorkerCard(name: "g", pid: 1, processStart: 1, host: "b", at: Self.now)
+        let text = String(decoding: JSONText.line(card), as: UTF8.self)
+        let changed = text.replacing(part, with: damaged)
+        #expect(changed != text)
+        #expect(JSONText.decode(WorkerCard.self, from: Array(text.utf8)) == card)
+        #expect(JSONText.decode(WorkerCard.self, from: Array(changed.utf8)) == nil)
     }
 }

@@ -83,6 +83,7 @@ import Testing
         var job = JobView(id: try JobID("Kiosk 1.IMG".utf8), status: .queued)
         job.station = "Kiosk 1"
         job.droppedAs = "IMG.jpg"
+        job.sha256 = "00ff"
         let now = Timestamp(nanoseconds: 1_705_314_685_123_000_000)
         let busy = Reason(.serverBusy(retryAfter: 300), retryAfterSeconds: 300, at: now)
         let expected = """
@@ -97,6 +98,7 @@ import Testing
               "rejected_at" : "2024-01-15T10:31:25.123Z",
               "retry_after_seconds" : 300,
               "retry_at" : "2024-01-15T10:36:25.123Z",
+              "sha256" : "00ff",
               "station" : "Kiosk 1",
               "status" : "rejected"
             }
@@ -115,7 +117,7 @@ import Testing
             #"{"code":"invalid_name","detail":"The name is empty.","dropped_as":null,"#
             + #""http_status":400,"job_id":"a","message":"The name is empty.","#
             + #""rejected_at":"1970-01-01T00:00:00.000Z","retry_after_seconds":null,"#
-            + #""retry_at":null,"station":null,"status":"rejected"}"# + "\n"
+            + #""retry_at":null,"sha256":null,"station":null,"status":"rejected"}"# + "\n"
         let text = JSONText.line(Reason.File(reason, of: job))
         #expect(String(decoding: text, as: UTF8.self) == expected)
     }

@@ -13,7 +13,7 @@ import Testing
     @Test(
         arguments: [
             "", ".json", "a", "a.JSON", "a.json~", ".a.json", "a@1.json", "-a.json", "a.jso",
-            "a\n.json", ".a.json.tmp",
+            "a\n.json", ".a.json.tmp", "abcjson",
         ])
     func `a name that is no view's names no job`(name: String) {
         #expect(SpoolFile.id(ofView: Array(name.utf8)) == nil)

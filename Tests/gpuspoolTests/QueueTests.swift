@@ -96,6 +96,7 @@ import Testing
             reason.fields == [
                 "job_id", "status", "code", "http_status", "detail", "message",
                 "retry_after_seconds", "retry_at", "rejected_at", "station", "dropped_as",
+                "sha256",
             ])
         #expect(reason["status"]?.text == "rejected")
         #expect(reason["dropped_as"]?.text == stem)
