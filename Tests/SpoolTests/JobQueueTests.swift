@@ -43,6 +43,8 @@ import Testing
             loop.stop()
         }
         try temporary.admit("a")
+        let deadline = try Timer(loop) { loop.stop() }
+        deadline.set(.now + .seconds(20))
         try loop.run()
         #expect(calls > 0)
         #expect(try queue.claimAll() == ["a@1"])

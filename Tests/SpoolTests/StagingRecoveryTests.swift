@@ -153,6 +153,23 @@ import Testing
             try temporary.record("rejected/a").view.reason?.refusal.code == .incompleteBundle)
     }
 
+    // A disk may get another device number when the machine starts again.
+    @Test func `members are found again under another device number`() throws {
+        let found = try temporary.pair("a")
+        let members = found.members.map { member in
+            let inode = member.identity.inode
+            return Drop.Member(
+                source: member.source, name: member.name,
+                identity: FileIdentity(device: 4711, inode: inode), role: member.role)
+        }
+        try stage(
+            Drop(
+                id: found.id, station: nil, droppedAs: found.droppedAs,
+                createdAt: found.createdAt, folder: nil, members: members, refusal: nil), taken: 1)
+        _ = try recover()
+        #expect(try temporary.bundles() == ["queued/a"])
+    }
+
     @Test func `a folder that became a link is not followed`() throws {
         try temporary.makeDirectory(.incoming / "a")
         try temporary.write(.incoming / "a/a.json", #"{"instruction":"blur"}"#)

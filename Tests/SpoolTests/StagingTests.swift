@@ -203,6 +203,20 @@ import Testing
         #expect(try temporary.names(.incoming) == ["a.json", "a.png"])
     }
 
+    // There is no way back once the first file was taken: the sender is answered.
+    @Test(.enabled(if: Host.user == 0, "needs chattr"))
+    func `a drop of which only one file can be moved is refused`() throws {
+        let drop = try temporary.pair("a")
+        let image = temporary.spool.path / "incoming/a.png"
+        try run("/usr/bin/chattr", "+i", image)
+        defer { try? run("/usr/bin/chattr", "-i", image) }
+        _ = staging.take([drop])
+        #expect(try temporary.bundles() == ["rejected/a"])
+        #expect(try temporary.names(.incoming) == ["a.png"])
+        let reason = try #require(try temporary.record("rejected/a").view.reason)
+        #expect(reason.refusal.detail.contains("'a.png'"))
+    }
+
     private func run(_ program: Path, _ arguments: Path...) throws {
         let result = try Command.run(program, arguments, timeout: .seconds(20))
         try #require(
