@@ -162,6 +162,7 @@ import Testing
                 close(order)
                 try lock.lock()
                 #expect(child.reap() == .status(1))
+                #expect(try directory.open("lock").isLocked(), "now it is ours")
             }
         }
     }

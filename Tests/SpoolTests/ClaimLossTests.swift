@@ -104,7 +104,7 @@ import Testing
         try temporary.write("done/a/theirs", "x")
         let model = try #require(ModelName("rules"))
         let end = words(of: claim.complete(model: model, seed: 1))
-        #expect(end != "moved")
+        #expect(end == "lost")
         #expect(try temporary.bundles() == ["running/a@1", "done/a"])
         #expect(try temporary.names("done/a") == ["theirs"])
         #expect(try temporary.record(running).view.status == .completed)
