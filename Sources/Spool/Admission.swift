@@ -66,7 +66,8 @@ extension Watcher {
         -> JobID
     {
         func isTaken(_ id: JobID) -> Bool {
-            if others.contains(id) { return true }
+            // R9: a job with a waiting retry is live for naming.
+            if others.contains(id) || orders.stands(.retry, for: id) { return true }
             guard let job = table.jobs[id] else { return false }
             // What cannot be read is nobody's to move.
             guard let record = job.record, !job.isLive else { return true }
@@ -109,6 +110,8 @@ extension Watcher {
             receiving[key] = nil
         }
         receiving[candidate.key]?.id = id
+        // R9: an old order must not hit a new job.
+        for order in JobOrder.allCases { try orders.withdraw(order, for: id) }
         guard try giveWay(id) else {
             postponed[candidate.key] = (.now + .milliseconds(50), nil)
             return nil
@@ -159,11 +162,8 @@ extension Watcher {
         return nil
     }
 
-    /// Whether the door is closed.
-    var isDraining: Bool {
-        let status = try? spool.root.status(of: .hidden(SpoolFile.Hidden.draining))
-        return status.flatMap { $0 } != nil
-    }
+    /// Whether the door is closed; open when nobody can tell.
+    var isDraining: Bool { (try? spool.isDraining()) ?? false }
 
     /// Why this sender has to wait a moment; nil below its limit.
     ///

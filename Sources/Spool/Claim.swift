@@ -108,6 +108,30 @@ public struct Claim: ~Copyable {
         return end()
     }
 
+    /// Ends the job as cancelled, in `failed/`.
+    public consuming func cancel() -> End {
+        record.dismiss(as: .cancelled, JobRecord.cancellation)
+        return end()
+    }
+
+    /// Lets the job run again later (R7), or ends it in `failed/` as a dead letter: when its
+    /// attempts are used up, or when it cost its pipeline's life for the second time.
+    public consuming func retry(_ error: String, killedPipeline: Bool) -> End {
+        if killedPipeline { record.pipelineKills += 1 }
+        guard record.pipelineKills < Claim.mostPipelineKills,
+            record.view.attempts < spool.settings.maxAttempts
+        else { return fail(error, deadLetter: true) }
+        let delay = RetryDelay.wait(
+            before: record.view.attempts + 1, first: spool.settings.jobRetryDelay,
+            random: Host.random(1)[0])
+        record.dueNanoseconds = Timestamp.now.advanced(by: delay).nanoseconds
+        record.view.error = error
+        return giveBack(counted: true)
+    }
+
+    /// The second time it is no accident.
+    static let mostPipelineKills = 2
+
     /// Returns the job to its old place in the queue (R7).
     ///
     /// `counted` tells whether this run counts as an attempt.
@@ -118,7 +142,7 @@ public struct Claim: ~Copyable {
         record.view.resultPath = nil
         record.view.resultSeed = nil
         record.view.progress = nil
-        if !counted { record.view.attempts -= 1 }
+        if counted { record.retries += 1 } else { record.view.attempts -= 1 }
         return end()
     }
 
@@ -126,6 +150,10 @@ public struct Claim: ~Copyable {
     public consuming func end() -> End {
         do throws(SystemError) {
             guard try makeDurable(), try spool.holds(lease, of: bundle) else { return .lost }
+            // R9: a cancelled job never runs again.
+            if record.view.status == .queued, try spool.isOrdered(.cancel, attempt.id) {
+                record.dismiss(as: .cancelled, JobRecord.cancellation)
+            }
             try settleOutput()
             try spool.write(record, in: bundle, claim: attempt.claim)
             try spool.move(bundle, to: target, record)

@@ -27,6 +27,9 @@ public final class Cleaner {
         sweep()
     }
 
+    /// Sweeps with the settings as they are now.
+    public func settingsChanged() { sweep() }
+
     /// What arrives expires later than now: no sweep for it, only the timer may have to be earlier.
     private func arrived() {
         do throws(SystemError) {

@@ -57,6 +57,19 @@ final class Crew {
         alive.first { $0.jobID == id && $0.claim == claim }
     }
 
+    /// Kills the worker that says it runs this claim; false when there is none on this machine, or
+    /// when it is this process.
+    func kill(workerOf attempt: AttemptName) -> Bool {
+        let member = members.values.first {
+            $0.process != nil && $0.card.jobID == attempt.id && $0.card.claim == attempt.claim
+        }
+        guard let member, let process = member.process, member.card.state == .busy,
+            member.card.pid != Host.pid
+        else { return false }
+        process.signal(.kill)
+        return true
+    }
+
     /// Whether a living worker has a model ready.
     var isReady: Bool { alive.contains { $0.state == .idle || $0.state == .busy } }
 

@@ -24,6 +24,8 @@ final class DropBox {
     var problem: SystemError?
 
     private(set) var files: [Path: Arrival] = [:]
+    /// Control drops; none in a folder bundle.
+    private(set) var controls: [Path: FileStatus] = [:]
     /// Folder bundles; none in a folder bundle.
     private(set) var folders: [Path: DropBox] = [:]
     /// Subfolders of a folder bundle.
@@ -59,7 +61,8 @@ final class DropBox {
     {
         let directory = try spool.root.directory(path)
         let found = try directory.names()
-        let gone = Set(files.keys).union(folders.keys).union(subfolders).subtracting(found)
+        let gone = Set(files.keys).union(folders.keys).union(subfolders).union(controls.keys)
+            .subtracting(found)
         var findings = Findings()
         for name in found + gone where !isStation(name) {
             try look(at: name, isRenamed: false, in: directory, now: now, &findings)
@@ -83,9 +86,14 @@ final class DropBox {
         at name: Path, isRenamed: Bool, in directory: borrowing Directory, now: Moment,
         _ findings: inout Findings
     ) throws(SystemError) {
-        if DropName(name.bytes) == .ignored { return }
+        let kind = DropName(name.bytes)
+        if kind == .ignored { return }
         let status = try directory.status(of: name)
         if let status, answered.contains(status.identity) { return }
+        if case .control = kind {
+            controls[name] = isFolderBundle ? nil : status
+            return
+        }
         if let folder = folders[name], folder.identity != status?.identity {
             folders[name] = nil
             findings.goneFolders.append(folder)
@@ -132,6 +140,12 @@ final class DropBox {
 
     /// Forgets a folder bundle, so that the next look sees it anew.
     func forget(folder: Path) { folders[folder] = nil }
+
+    /// Does not look at a control drop again; what comes by its name is another one.
+    func forget(control name: Path) {
+        guard let status = controls.removeValue(forKey: name) else { return }
+        answered.insert(status.identity)
+    }
 
     /// Forgets a member that was taken: what comes by its name is another drop.
     func forget(_ member: Path) {

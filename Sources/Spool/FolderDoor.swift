@@ -42,7 +42,7 @@ extension Door {
             switch DropName(name.bytes) {
             case .instruction: instruction = instruction ?? name
             case .image: image = image ?? name
-            case .ignored: continue
+            case .ignored, .control: continue
             }
         }
         return Pairing.Pair(

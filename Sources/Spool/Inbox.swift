@@ -49,6 +49,7 @@ final class Inbox {
         self.spool = spool
         self.inotify = inotify
         try open(.incoming, station: nil)
+        try open(.inlet, station: nil)
     }
 
     private func open(_ path: Path, station: StationName?) throws(SystemError) {
@@ -161,7 +162,7 @@ final class Inbox {
         for box in boxes.values {
             do throws(SystemError) {
                 try update(box, isListing, noted, now)
-                try judge(box, now, &candidates)
+                if box.path != .inlet { try judge(box, now, &candidates) }
             } catch {
                 // A station's box goes before its declaration does.
                 if error.isNotFound, box.station != nil { continue }
@@ -294,6 +295,22 @@ final class Inbox {
             arrived: folder.files.values.map(\.status.changed).max() ?? 0)
     }
 
+    /// The control drops that stand in the boxes, in no order.
+    var controls: [ControlDrop] {
+        boxes.values.flatMap { box in
+            box.controls.compactMap { name, status in
+                guard case .control(let verb, let stem) = DropName(name.bytes) else { return nil }
+                return ControlDrop(
+                    box: box.path, name: name, status: status, station: box.station, verb: verb,
+                    stem: stem)
+            }
+        }
+    }
+
+    /// What a control drop asked for was done or answered: it is not looked at again, even where
+    /// we may not remove it.
+    func forget(_ drop: ControlDrop) { boxes[drop.box]?.forget(control: drop.name) }
+
     /// One drop's error is its own: it waits, its sender is told, the others go on.
     private func obstacle(_ error: SystemError, _ now: Moment) -> Judgement {
         let remedy = error.remedy.map { " \($0)" } ?? ""
@@ -326,7 +343,7 @@ final class Inbox {
         for file in box.files.values {
             var item = Pairing.Item(name: file.name, changed: file.status.changed)
             switch DropName(file.name.bytes) {
-            case .ignored: continue
+            case .ignored, .control: continue
             case .instruction:
                 do throws(SystemError) {
                     if try isReady(file, isInstruction: true, in: box, directory, now) {

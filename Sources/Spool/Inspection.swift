@@ -24,8 +24,20 @@ struct Inspection {
         }
         noteImmovable(bundle.immovable)
         let absent = bundle.missing + bundle.immovable
-        for member in bundle.drop.members where !absent.contains(member) {
-            let path = bundle.path / member.name
+        let members = bundle.drop.members.filter { !absent.contains($0) }
+        try examine(members, in: bundle.path, of: spool)
+    }
+
+    /// Secures and examines the members of a bundle that is to run again.
+    init(_ members: [Drop.Member], in bundle: Path, of spool: Spool) throws(SystemError) {
+        try examine(members, in: bundle, of: spool)
+    }
+
+    private mutating func examine(
+        _ members: [Drop.Member], in bundle: Path, of spool: Spool
+    ) throws(SystemError) {
+        for member in members {
+            let path = bundle / member.name
             guard let kind = try spool.root.status(of: path)?.kind, kind == .file else {
                 refuse(member, "is no regular file any more; only regular files are taken")
                 continue
@@ -119,22 +131,29 @@ struct Inspection {
 
     /// The first record of the job.
     func record(of drop: Drop, order: Int64, retryAfterSeconds: Int) -> JobRecord {
-        let now = Timestamp.now
-        var view = JobView(id: drop.id, status: refusal == nil ? .queued : .rejected)
+        var view = JobView(id: drop.id, status: .queued)
         view.createdAt = drop.createdAt
-        view.instruction = request?.instruction
-        view.model = request?.model?.description
         view.station = drop.station?.description
         view.droppedAs = drop.droppedAs.description
+        var record = record(as: view, order: order)
+        if let refusal {
+            record.view.status = .rejected
+            record.view.error = refusal.detail
+            record.view.completedAt = .now
+            record.view.reason = Reason(refusal, retryAfterSeconds: retryAfterSeconds, at: .now)
+        }
+        return record
+    }
+
+    /// The record of a job that begins, or begins again; `view` tells whose it is.
+    func record(as view: JobView, order: Int64) -> JobRecord {
+        var view = view
+        view.instruction = request?.instruction
+        view.model = request?.model?.description
         view.sha256 = sha256
         view.metadata = request?.metadata
-        if let refusal {
-            view.error = refusal.detail
-            view.reason = Reason(refusal, retryAfterSeconds: retryAfterSeconds, at: now)
-            view.completedAt = now
-        }
-        let due = request?.notBefore.flatMap { $0 > now ? $0 : nil }
         view.notBefore = request?.notBefore
+        let due = request?.notBefore.flatMap { $0 > .now ? $0 : nil }
         var record = JobRecord(
             view: view, image: image?.text, orderNanoseconds: order,
             dueNanoseconds: due?.nanoseconds ?? 0)

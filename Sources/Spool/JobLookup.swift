@@ -21,7 +21,11 @@ public struct JobLookup {
             return merge(record, .processing, shown)
         }
         for state in JobState.finished {
-            if let record = try spool.record(in: .bundle(state, id), of: id) { return record.view }
+            if let record = try spool.record(in: .bundle(state, id), of: id) {
+                var view = record.view
+                if shown?.status == view.status { view.waitingFor = shown?.waitingFor }
+                return view
+            }
         }
         return shown
     }
@@ -82,7 +86,9 @@ public struct JobLookup {
     }
 
     private func merge(_ record: JobRecord, _ status: JobStatus, _ shown: JobView?) -> JobView {
-        if let shown, shown.status == status { return shown }
+        if let shown, shown.status == status || status == .queued && shown.status == .held {
+            return shown
+        }
         var view = record.view
         view.status = status
         return view

@@ -6,7 +6,7 @@
 // R8: a future mtime is believed only if the record's `due_ns` says the same.
 
 public import Linux
-internal import SpoolFormat
+public import SpoolFormat
 
 /// What came of asking for the next job.
 public enum ClaimAttempt: ~Copyable {
@@ -27,6 +27,10 @@ public final class JobQueue {
     private var dues: [JobID: Int64] = [:]
     /// Jobs that no pipeline of this worker can run; not asked for again.
     private var unfit: Set<JobID> = []
+    /// Jobs that were held, or were to be cancelled, when they were looked at.
+    private var ordered: Set<JobID> = []
+    private var jobs: Inotify.Watch?
+    private var orderWatches: Set<Inotify.Watch> = []
 
     /// Watches and lists `queued/`; `changed` is called when there may be something to claim.
     public init(_ spool: Spool, on loop: EventLoop, changed: @escaping () -> Void)
@@ -43,7 +47,13 @@ public final class JobQueue {
         }
         self.inotify = inotify
         let mask: Inotify.Mask = [.movedTo, .movedFrom, .removed]
-        _ = try inotify.add(spool.path / Path(.queued), mask)
+        jobs = try inotify.add(spool.path / Path(.queued), mask)
+        // Pause and resume, and orders: a held job may be released, a running one cancelled.
+        _ = try inotify.add(spool.path / Path(SpoolFile.hidden), [.created, .removed])
+        for order in [JobOrder.cancel, .hold] {
+            let path = spool.path / .hidden(order.rawValue)
+            orderWatches.insert(try inotify.add(path, [.created, .removed]))
+        }
         try list()
     }
 
@@ -53,6 +63,7 @@ public final class JobQueue {
     /// `offers` tells whether this worker's pipeline has a model; nil stands for the default one.
     public func next(offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
         try drain()
+        if try spool.isPaused() { return .none(retry: nil, due: nil) }
         let (now, moment) = (WallClock.nanoseconds, Moment.now)
         var nextDue: Int64?
         for entry in index.entries {
@@ -60,7 +71,7 @@ public final class JobQueue {
                 nextDue = min(nextDue ?? .max, due)
                 continue
             }
-            if unfit.contains(entry.id) { continue }
+            if unfit.contains(entry.id) || ordered.contains(entry.id) { continue }
             if let wait = busy[entry.id], wait.until > moment { continue }
             switch attempt(entry.id, offers: offers) {
             case .claimed(let claim): return .claimed(claim)
@@ -70,8 +81,13 @@ public final class JobQueue {
         return .none(retry: busy.values.map(\.until).min(), due: nextDue)
     }
 
-    /// The oldest job's age counts from its stamp; nil when nothing is queued.
+    /// How many jobs are queued.
     public var count: Int { index.count }
+
+    /// Whether a job that this worker runs is to be cancelled (R9).
+    public func isCancelled(_ id: JobID) throws(SystemError) -> Bool {
+        try spool.isOrdered(.cancel, id)
+    }
 
     /// Asks again for jobs whose model was not offered before.
     public func modelsChanged() { unfit = [] }
@@ -106,6 +122,13 @@ public final class JobQueue {
                 "Job \(id.short) has no readable record; left in queued/. See gpuspool verify.",
                 .error, job: id)
             unfit.insert(id)
+            return .none(retry: nil, due: nil)
+        }
+        // A decided dismissal is the watcher's to finish.
+        let isCancelled = try spool.isOrdered(.cancel, id)
+        let isHeld = try spool.isOrdered(.hold, id)
+        guard !isCancelled, !isHeld, record.view.status == .queued else {
+            ordered.insert(id)
             return .none(retry: nil, due: nil)
         }
         guard offers(record.view.model) else {
@@ -145,7 +168,12 @@ public final class JobQueue {
         guard let events = try inotify?.drain() else { return }
         for event in events {
             if event.mask.contains(.overflow) { return try list() }
-            guard let id = try? JobID(event.name.bytes) else { continue }
+            guard let watch = event.watch, let id = try? JobID(event.name.bytes) else { continue }
+            if orderWatches.contains(watch) {
+                ordered.remove(id)
+                continue
+            }
+            guard watch == jobs else { continue }
             forget(id)
             if event.mask.contains(.movedTo) { try insert(id) }
         }
@@ -157,6 +185,7 @@ public final class JobQueue {
         busy = [:]
         dues = [:]
         unfit = []
+        ordered = []
         for name in try spool.names(in: Path(.queued)) {
             if let id = try? JobID(name.bytes) { try insert(id) }
         }
@@ -172,5 +201,6 @@ public final class JobQueue {
         busy[id] = nil
         dues[id] = nil
         unfit.remove(id)
+        ordered.remove(id)
     }
 }

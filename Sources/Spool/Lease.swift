@@ -44,8 +44,12 @@ extension Spool {
         return .held(Lease(file: file, identity: identity))
     }
 
-    /// Whether `lease` still is the one of the bundle at `bundle`.
+    /// Whether `lease` still is locked by us, and the one of the bundle at `bundle`.
+    ///
+    /// A network filesystem can lose a lock. Locked again, it is as good as never lost, unless
+    /// somebody else has it now, or moved the bundle.
     func holds(_ lease: borrowing Lease, of bundle: Path) throws(SystemError) -> Bool {
-        try root.status(of: bundle / Path(BundleFile.lease))?.identity == lease.identity
+        guard try lease.file.tryLock() else { return false }
+        return try root.status(of: bundle / Path(BundleFile.lease))?.identity == lease.identity
     }
 }

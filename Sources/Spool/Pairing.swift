@@ -35,7 +35,7 @@ enum Pairing {
         var instructions: [(item: Item, stem: [UInt8])] = []
         for item in items {
             switch DropName(item.name.bytes) {
-            case .ignored: continue
+            case .ignored, .control: continue
             case .instruction(let stem): instructions.append((item, stem))
             case .image(let stem):
                 images[item.name] = item

@@ -34,6 +34,14 @@ extension Path {
     /// Where stations without a drop box of their own write.
     public static let incoming = Path(SpoolFile.incoming)
 
+    /// A drop box that only the service and its operators can write to.
+    public static let inlet = Path.hidden(SpoolFile.Hidden.inlet)
+
+    /// The order of a kind for a job.
+    static func order(_ order: JobOrder, _ id: JobID) -> Path {
+        .hidden(order.rawValue) / Path(id)
+    }
+
     /// The drop box of a station.
     public static func dropBox(of station: StationName) -> Path {
         incoming / Path(station.description)

@@ -58,6 +58,7 @@ struct Recovery {
             // The rename to `running/` may be all there is of the claim.
             if record.claims < attempt.claim { record.view.attempts += 1 }
             record.claims = attempt.claim
+            record.view.error = record.view.error ?? "A worker died while it ran this job."
             try removeLeftovers(of: record, in: .bundle(attempt))
         }
         let claim = Claim(spool, lease: lease, attempt: attempt, record: record)

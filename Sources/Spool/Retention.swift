@@ -28,6 +28,13 @@ public struct Retention {
         let bytes: Int64
     }
 
+    /// A bundle in the trash.
+    private struct Trashed {
+        let path: Path
+        let state: JobState
+        let retries: Int
+    }
+
     private let spool: Spool
     private let trash = Path.hidden(SpoolFile.Hidden.trash)
 
@@ -42,25 +49,25 @@ public struct Retention {
         try lock.lock()
         var sweep = Sweep()
         try emptyTrash()
-        var trashed: [(path: Path, id: JobID, state: JobState)] = []
+        var trashed: [(entry: Trashed, id: JobID)] = []
         for candidate in try expired(asOf: now, &sweep) {
             tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
-                guard let path = try trash(candidate, asOf: now) else {
+                guard let entry = try trash(candidate, asOf: now) else {
                     // Somebody holds it, or its record is younger than its directory.
                     let soon = now.advanced(by: .seconds(5))
                     sweep.nextExpiry = min(sweep.nextExpiry ?? soon, soon)
                     return
                 }
-                trashed.append((path, candidate.id, candidate.state))
+                trashed.append((entry, candidate.id))
                 sweep.freedBytes += candidate.bytes
             }
         }
         guard !trashed.isEmpty else { return sweep }
-        for state in Set(trashed.map(\.state)) { try spool.flush(directory: Path(state)) }
+        for state in Set(trashed.map(\.entry.state)) { try spool.flush(directory: Path(state)) }
         try spool.flush(directory: .hidden(SpoolFile.Hidden.trash))
-        try count(trashed.map { ($0.path, $0.state) })
-        for entry in trashed { unlink(entry.path) }
-        sweep.removed = trashed.map { ($0.id, $0.state) }
+        try count(trashed.map(\.entry))
+        for (entry, _) in trashed { unlink(entry.path) }
+        sweep.removed = trashed.map { ($0.id, $0.entry.state) }
         return sweep
     }
 
@@ -128,12 +135,16 @@ public struct Retention {
     }
 
     /// Renames a bundle to the trash if its lease is free and it really ended so long ago.
-    private func trash(_ candidate: Candidate, asOf now: Timestamp) throws(SystemError) -> Path? {
+    ///
+    /// R9: one that is to run again stays.
+    private func trash(_ candidate: Candidate, asOf now: Timestamp) throws(SystemError) -> Trashed?
+    {
         let bundle = Path.bundle(candidate.state, candidate.id)
         switch try spool.lease(bundle) {
         case .gone: return nil
         case .busy: return nil
         case .held(let lease):
+            guard try !spool.isOrdered(.retry, candidate.id) else { return nil }
             let record = try spool.record(in: bundle, of: candidate.id)
             let ended = record?.view.completedAt ?? candidate.ended
             let isOverBytes = candidate.ended.advanced(by: timeToLive(candidate.state)) > now
@@ -142,13 +153,14 @@ public struct Retention {
             }
             let path = Path.trash(Path(candidate.id))
             try spool.root.rename(bundle, to: path)
-            return try spool.holds(lease, of: path) ? path : nil
+            guard try spool.holds(lease, of: path) else { return nil }
+            return Trashed(path: path, state: candidate.state, retries: record?.retries ?? 0)
         }
     }
 
-    private func count(_ trashed: [(path: Path, state: JobState)]) throws(SystemError) {
+    private func count(_ trashed: [Trashed]) throws(SystemError) {
         var totals = try spool.totals()
-        for entry in trashed { totals.add(entry.state) }
+        for entry in trashed { totals.add(entry.state, retries: entry.retries) }
         // Those counted before that could not be unlinked must not be counted again.
         let standing = Set(try spool.names(in: trash).map { Hexadecimal.text(of: $0.bytes) })
         totals.counted =
@@ -162,11 +174,9 @@ public struct Retention {
         let names = try spool.names(in: trash)
         guard !names.isEmpty else { return }
         let counted = Set(try spool.totals().counted)
-        var uncounted: [(Path, JobState)] = []
+        var uncounted: [Trashed] = []
         for name in names where !counted.contains(Hexadecimal.text(of: name.bytes)) {
-            if let state = try endState(of: trash / name) {
-                uncounted.append((trash / name, state))
-            }
+            if let entry = try uncountedEntry(trash / name) { uncounted.append(entry) }
         }
         if !uncounted.isEmpty { try count(uncounted) }
         for name in names { unlink(trash / name) }
@@ -184,14 +194,16 @@ public struct Retention {
         do throws(SystemError) { try body() } catch { spool.log.write(error, while: doing) }
     }
 
-    private func endState(of bundle: Path) throws(SystemError) -> JobState? {
+    private func uncountedEntry(_ bundle: Path) throws(SystemError) -> Trashed? {
         guard let bytes = try spool.read(bundle / Path(BundleFile.record)),
             let record = JSONText.decode(JobRecord.self, from: bytes)
         else { return nil }
-        return switch record.view.status {
-        case .completed: .done
-        case .rejected: .rejected
-        default: .failed
-        }
+        let state: JobState =
+            switch record.view.status {
+            case .completed: .done
+            case .rejected: .rejected
+            default: .failed
+            }
+        return Trashed(path: bundle, state: state, retries: record.retries)
     }
 }

@@ -117,6 +117,13 @@ public final class Staging {
         try spool.root.removeTree(.staging(id))
     }
 
+    /// The order stamp of a job that is let in again, without a drop.
+    public func nextOrder() throws(SystemError) -> Int64 {
+        let order = stamp.next()
+        try stamp.save(spool)
+        return order
+    }
+
     // MARK: The steps
 
     private func finish(_ bundles: [StagedBundle]) -> [Outcome] {
@@ -239,10 +246,8 @@ public final class Staging {
     private func compose(_ bundle: StagedBundle) throws(SystemError) {
         guard bundle.record == nil else { return }
         let inspection = try Inspection(of: bundle, in: spool)
-        let order = stamp.next()
         bundle.record = inspection.record(
-            of: bundle.drop, order: order, retryAfterSeconds: retryAfterSeconds())
-        try stamp.save(spool)
+            of: bundle.drop, order: try nextOrder(), retryAfterSeconds: retryAfterSeconds())
         guard let record = bundle.record else { return }
         if let reason = record.view.reason {
             let file = bundle.path / Path(BundleFile.reason)

@@ -11,7 +11,8 @@ extension Watcher {
         for (id, job) in table.jobs {
             if let view = view(of: id, job) { all[id] = view }
         }
-        for (place, entry) in table.queue.entries.enumerated() {
+        let entries = table.queue.entries.filter { !orders.stands(.hold, for: $0.id) }
+        for (place, entry) in entries.enumerated() {
             let seconds = wait(position: place + 1, all[entry.id]?.model)
             all[entry.id]?.position = place + 1
             all[entry.id]?.estimatedWaitSeconds = seconds
@@ -35,7 +36,7 @@ extension Watcher {
         switch job.place {
         case .staging: return nil
         case .queued:
-            view.status = .queued
+            tellQueued(&view, job.record)
             if let model = view.model, !crew.offers(model) {
                 view.waitingFor = "a worker that offers the model '\(model)'"
             }
@@ -46,9 +47,23 @@ extension Watcher {
             view.startedAt = card.startedAt
             view.progress = card.progress
             view.model = view.model ?? card.model
-        case .finished: break
+            if orders.stands(.cancel, for: id) { view.waitingFor = "its worker to stop it" }
+        case .finished:
+            if orders.stands(.retry, for: id) { view.waitingFor = "a free place in the queue" }
         }
         return view
+    }
+
+    private func tellQueued(_ view: inout JobView, _ record: JobRecord?) {
+        view.status = .queued
+        if orders.stands(.hold, for: view.id) {
+            view.status = .held
+            view.waitingFor = "its release"
+        } else if isPaused {
+            view.waitingFor = "the end of the pause"
+        } else if let due = record?.dueNanoseconds, due > WallClock.nanoseconds {
+            view.waitingFor = "\(Timestamp(nanoseconds: due).rfc3339)"
+        }
     }
 
     private func view(of candidate: Candidate) -> JobView? {
@@ -91,6 +106,9 @@ extension Watcher {
         view.completedCount = totals.completed + table.count(.done)
         view.failedCount = totals.failed + table.count(.failed)
         view.rejectedCount = totals.rejected + table.count(.rejected)
+        view.retriesTotal =
+            totals.retries + table.jobs.values.reduce(0) { $0 + ($1.record?.retries ?? 0) }
+        view.isPaused = isPaused
         view.isDraining = isDraining
         view.totalJobs = table.jobs.count
         let running = all.values.filter { $0.status == .processing }

@@ -15,11 +15,27 @@ public struct Totals: Codable, Hashable, Sendable {
     public var failed = 0
     /// Drops that had been refused.
     public var rejected = 0
+    /// Runs of these jobs that were followed by another one.
+    public var retries = 0
     /// Trash entries that are counted above and may not be unlinked yet; hexadecimal names.
     var counted: [String] = []
 
+    /// Nothing was cleaned up yet.
+    public init() {}
+
+    /// Reads what any version wrote.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        completed = try values.decode(Int.self, forKey: .completed)
+        failed = try values.decode(Int.self, forKey: .failed)
+        rejected = try values.decode(Int.self, forKey: .rejected)
+        retries = try values.decodeIfPresent(Int.self, forKey: .retries) ?? 0
+        counted = try values.decode([String].self, forKey: .counted)
+    }
+
     /// Counts a job that ended in `state`.
-    mutating func add(_ state: JobState) {
+    mutating func add(_ state: JobState, retries: Int) {
+        self.retries += retries
         switch state {
         case .done: completed += 1
         case .failed: failed += 1

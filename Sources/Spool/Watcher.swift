@@ -27,6 +27,16 @@ public final class Watcher {
     let staging: Staging
     let crew: Crew
     let inbox: Inbox
+    var orders: Orders
+    /// Jobs whose order could not be carried out yet, and when that is tried again.
+    var orderWaits: [JobID: (until: Moment, delay: Duration)] = [:]
+    /// When orders that wait are to be looked at.
+    private var nextOrders: Moment?
+    /// Since when jobs could be taken, by the wall clock, for `JOB_PENDING_TIMEOUT_SECONDS`.
+    private(set) var patienceStart = WallClock.nanoseconds
+    /// The same for jobs that were released.
+    var patience: [JobID: Int64] = [:]
+    private(set) var isPaused = false
     /// When staging that got stuck is tried again.
     var nextRecovery: Moment?
     private let lock: File
@@ -40,6 +50,8 @@ public final class Watcher {
     var candidates: [Candidate] = []
     /// When claims are looked at for dead workers; nil while nothing runs.
     private var nextRunningScan: Moment?
+    /// Since when claims were seen running.
+    private var runningSince: [AttemptName: Moment] = [:]
     /// Claims of which the log was told that they cannot be recovered.
     private var unrecoverable: Set<Path> = []
     /// The last obstacle that was logged.
@@ -101,6 +113,7 @@ public final class Watcher {
         crew = Crew(spool, on: loop) { wake.death() }
         inbox = try Inbox(spool, inotify: inotify)
         views = try Views(spool)
+        orders = try Orders(spool)
         staging = try Staging(spool, orders: Watcher.orders(spool))
         timer = try Timer(loop) { wake.body() }
         let turn = Deferred(loop) { [unowned self] in takeTurn() }
@@ -191,12 +204,16 @@ public final class Watcher {
             try readEvents()
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()
+            try notePause()
             var again = min(nextRecovery, nextRunningScan)
             if inbox.earliestPass <= .now {
                 again = min(again, serveDoor())
             } else {
                 again = min(again, inbox.earliestPass)
             }
+            nextOrders = nil
+            carryOutOrders()
+            again = min(again, nextOrders)
             timer?.set(again)
             do throws(SystemError) { try showViews() } catch {
                 spool.log.write(error, while: "Writing the views")
@@ -222,9 +239,10 @@ public final class Watcher {
     private func recoverRunning() throws(SystemError) {
         if let scan = nextRunningScan, scan <= .now {
             nextRunningScan = nil
-            for (attempt, outcome) in try Recovery(spool: spool).run() {
-                note(outcome, of: attempt)
-            }
+            let outcomes = try Recovery(spool: spool).run()
+            let alive = outcomes.filter { $0.outcome == .alive }.map(\.attempt)
+            runningSince = runningSince.filter { alive.contains($0.key) }
+            for (attempt, outcome) in outcomes { note(outcome, of: attempt) }
         }
         if table.runningCount > 0 {
             nextRunningScan = nextRunningScan ?? .now + spool.settings.jobRetryScan
@@ -236,7 +254,7 @@ public final class Watcher {
     private func note(_ outcome: Recovery.Outcome, of attempt: AttemptName) {
         let id = attempt.id
         switch outcome {
-        case .alive: return
+        case .alive: killIfStuck(attempt)
         case .moved(let status):
             spool.log.write(
                 "Job \(id.short) recovered - Its worker died; the job is \(status.rawValue)",
@@ -251,6 +269,38 @@ public final class Watcher {
         }
     }
 
+    /// R4: a lease is never stolen. The worker that should have given up its job long ago is killed;
+    /// the kernel frees its lease, and recovery goes on with the job.
+    private func killIfStuck(_ attempt: AttemptName) {
+        let since = runningSince[attempt] ?? .now
+        runningSince[attempt] = since
+        let limit = spool.settings.jobTimeout + Watcher.stuckMargin
+        guard .now - since >= limit else { return }
+        guard crew.kill(workerOf: attempt) else { return }
+        spool.log.write(
+            "Job \(attempt.id.short) - Its worker is stuck: it holds the job for more than "
+                + "\(DurationText.seconds(limit)) s; killed", .error, job: attempt.id)
+    }
+
+    /// What a worker that works may need beyond the job's timeout to end the job.
+    static let stuckMargin = Duration.seconds(60)
+
+    /// While workers claim nothing, no job waits too long.
+    private func notePause() throws(SystemError) {
+        let wasPaused = isPaused
+        isPaused = try spool.isPaused()
+        if wasPaused, !isPaused { patienceStart = WallClock.nanoseconds }
+    }
+
+    /// Asks for another look at the orders.
+    func again(at moment: Moment) { nextOrders = min(nextOrders, moment) }
+
+    /// Asks for another look at the orders after a while.
+    func again(in wait: Duration) { again(at: .now + wait) }
+
+    /// Looks at everything with the settings as they are now.
+    public func settingsChanged() { turn?.request() }
+
     private func serveDoor() -> Moment? {
         let (found, again, problem) = inbox.pass(now: .now)
         if let problem, problem != lastProblem {
@@ -264,6 +314,7 @@ public final class Watcher {
         for key in told.keys where !keys.contains(key) { told[key] = nil }
         let taken = admit(found)
         candidates.removeAll { taken.contains($0.key) }
+        obey(inbox.controls)
         return min(again, postponed.values.map(\.until).min())
     }
 }

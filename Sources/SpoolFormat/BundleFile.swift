@@ -19,7 +19,8 @@ public enum BundleFile {
 
     static let reserved: Set<String> = [request, record, lease, reason, members]
 
-    static func isOutput(_ name: [UInt8]) -> Bool {
+    /// Whether a name is one of a claim's: what a worker left that did not come to its end.
+    public static func isTemporary(_ name: [UInt8]) -> Bool {
         name.starts(with: "out.".utf8) && name.suffix(5).elementsEqual(".part".utf8)
             || name.starts(with: "status.".utf8) && name.suffix(4).elementsEqual(".tmp".utf8)
     }

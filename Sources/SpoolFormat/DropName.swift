@@ -6,6 +6,8 @@ public enum DropName: Hashable, Sendable {
     case ignored
     /// The instruction of the drop called `stem`.
     case instruction(stem: [UInt8])
+    /// An order for the job that the drop called `stem` became.
+    case control(ControlVerb, stem: [UInt8])
     /// Anything else: taken for the image of the drop called `stem`.
     case image(stem: [UInt8])
 
@@ -14,6 +16,8 @@ public enum DropName: Hashable, Sendable {
         let lower = name.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
         if DropName.isIgnored(lower) {
             self = .ignored
+        } else if let verb = ControlVerb.allCases.first(where: { lower.hasSuffix($0.suffix) }) {
+            self = .control(verb, stem: Array(name.dropLast(verb.suffix.utf8.count)))
         } else if lower.hasSuffix(".json"), name.count > 5 {
             self = .instruction(stem: Array(name.dropLast(5)))
         } else {
@@ -30,7 +34,7 @@ public enum DropName: Hashable, Sendable {
     private static func isIgnored(_ lower: [UInt8]) -> Bool {
         lower.first == UInt8(ascii: ".") || lower.starts(with: "~$".utf8)
             || lower.last == UInt8(ascii: "~")
-            || (temporarySuffixes + orderSuffixes).contains { lower.hasSuffix($0) }
+            || temporarySuffixes.contains { lower.hasSuffix($0) }
             || systemNames.contains { lower.elementsEqual($0.utf8) }
             || systemPrefixes.contains { lower.starts(with: $0.utf8) }
     }
@@ -40,9 +44,6 @@ public enum DropName: Hashable, Sendable {
         ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".upload",
         ".aria2", ".!ut", ".swp", ".lock", ".bak",
     ]
-
-    /// Orders to the service, for jobs by that name.
-    static let orderSuffixes = [".cancel", ".retry", ".hold", ".release"]
 
     /// Windows, macOS, Synology and Syncthing.
     static let systemNames = [
@@ -67,9 +68,13 @@ public enum DropName: Hashable, Sendable {
         let bytes = Array(safe.utf8)
         let isReserved =
             BundleFile.reserved.contains(safe) || bytes.isEmpty
-            || bytes.first == UInt8(ascii: ".") || BundleFile.isOutput(bytes)
+            || bytes.first == UInt8(ascii: ".") || BundleFile.isTemporary(bytes)
         return isReserved ? Array("dropped-".utf8) + bytes : bytes
     }
+}
+
+extension ControlVerb {
+    fileprivate var suffix: String { "." + rawValue }
 }
 
 extension [UInt8] {

@@ -15,6 +15,10 @@ public struct JobRecord: Hashable, Sendable {
     public var dueNanoseconds: Int64
     /// How often it was claimed; the next claim's number is one more.
     public var claims: Int
+    /// How often a run was followed by another one: what `retries_total` counts.
+    public var retries = 0
+    /// How often it cost its pipeline's life since it was last admitted or retried by hand.
+    public var pipelineKills = 0
 
     /// The record of a job that was admitted, or refused, now.
     public init(view: JobView, image: String?, orderNanoseconds: Int64, dueNanoseconds: Int64 = 0) {
@@ -40,9 +44,11 @@ extension JobRecord: Codable {
         orderNanoseconds = try values.decode(Int64.self, forKey: .orderNanoseconds)
         dueNanoseconds = try values.decode(Int64.self, forKey: .dueNanoseconds)
         claims = try values.decode(Int.self, forKey: .claims)
-        // Both are counted up: a number that no worker wrote must not overflow.
+        retries = try values.decodeIfPresent(Int.self, forKey: .retries) ?? 0
+        pipelineKills = try values.decodeIfPresent(Int.self, forKey: .pipelineKills) ?? 0
+        // All are counted up: a number that no worker wrote must not overflow.
         let counts = 0..<AttemptName.maximumClaim
-        guard counts.contains(claims), counts.contains(view.attempts) else {
+        guard [claims, view.attempts, retries, pipelineKills].allSatisfy(counts.contains) else {
             throw DecodingError.dataCorruptedError(
                 forKey: .claims, in: values, debugDescription: "not a count")
         }
@@ -58,5 +64,7 @@ extension JobRecord: Codable {
         try values.encode(orderNanoseconds, forKey: .orderNanoseconds)
         try values.encode(dueNanoseconds, forKey: .dueNanoseconds)
         try values.encode(claims, forKey: .claims)
+        try values.encode(retries, forKey: .retries)
+        try values.encode(pipelineKills, forKey: .pipelineKills)
     }
 }

@@ -80,7 +80,8 @@ enum JobKey: String, CodingKey {
     case systemPrompt = "system_prompt"
     case orderNanoseconds = "order_ns"
     case dueNanoseconds = "due_ns"
-    case claims
+    case claims, retries
+    case pipelineKills = "pipeline_kills"
 }
 
 extension JobView: Codable {

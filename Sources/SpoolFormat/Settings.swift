@@ -123,8 +123,6 @@ public struct Settings: Hashable, Sendable {
             ("ORDER", order != defaults.order),
             ("CONCURRENT_JOBS_LIMIT", concurrentJobsLimit != defaults.concurrentJobsLimit),
             ("JOB_LEASE_SECONDS", jobLease != defaults.jobLease),
-            ("JOB_RETRY_DELAY_SECONDS", jobRetryDelay != defaults.jobRetryDelay),
-            ("JOB_PENDING_TIMEOUT_SECONDS", jobPendingTimeout != defaults.jobPendingTimeout),
             ("PIPELINE_TRANSPORT", pipelineTransport != defaults.pipelineTransport),
             ("AUTH", authentication != defaults.authentication),
         ]

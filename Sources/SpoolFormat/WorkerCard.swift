@@ -8,6 +8,8 @@ public struct WorkerCard: Codable, Hashable, Sendable {
         case idle
         /// It runs a job.
         case busy
+        /// Its job has ended, but the disk does not let it say so; it tries again.
+        case blocked
         /// Its pipeline does not start; it tries again.
         case broken
         /// It has ended.

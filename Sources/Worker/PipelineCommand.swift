@@ -9,7 +9,7 @@ public struct PipelineProblem: Error, CustomStringConvertible {
 }
 
 /// The program that edits images, as `PIPELINE` says.
-struct PipelineCommand {
+struct PipelineCommand: Equatable {
     let program: Path
     let arguments: [Path]
     /// What it reads from descriptor 3; a shipped pipeline comes to its interpreter this way.

@@ -23,6 +23,8 @@ public final class Worker {
         /// Whether the pipeline said anything about it.
         var wasHeard = false
         var lastStep: String?
+        /// When a pipeline that was told to stop the job is killed.
+        var cancelEnd: Moment?
 
         consuming func giveUpClaim() -> Claim { claim }
     }
@@ -50,6 +52,8 @@ public final class Worker {
     private let post: WorkerPost
     private var queue: JobQueue?
     private var command: PipelineCommand
+    /// The model that the pipeline was started with; nil for its own choice.
+    private var model: String?
     private var pipeline: Pipeline?
     private var state = State.down
     private var run: Run?
@@ -60,6 +64,12 @@ public final class Worker {
     private var wasEverReady = false
     private var isStopping = false
     private var hasEnded = false
+    /// The settings give another pipeline than the one that runs.
+    private var isStale = false
+    /// An order may have come for the job at hand.
+    private var mayBeCancelled = false
+    /// Pipelines lost since a job completed: the first is replaced at once.
+    private var failuresInRow = 0
     private var restartDelay = Duration.seconds(1)
     private var timer: Timer?
     private var dueTimer: Timer?
@@ -72,6 +82,9 @@ public final class Worker {
 
     /// How long a pipeline may load: the largest models take minutes from a cold disk.
     static let loadPatience = Duration.seconds(1800)
+
+    /// How long a pipeline may take to stop a job that was cancelled.
+    static let cancelGrace = Duration.seconds(5)
 
     /// Why a worker ended.
     public enum WorkerEnd: Sendable {
@@ -94,7 +107,10 @@ public final class Worker {
         post = try WorkerPost(spool, name: name, on: loop)
         let wake = Deferred(loop) { [unowned self] in turn() }
         self.wake = wake
-        queue = try JobQueue(spool, on: loop) { wake.request() }
+        queue = try JobQueue(spool, on: loop) { [unowned self] in
+            mayBeCancelled = true
+            wake.request()
+        }
         timer = try Timer(loop) { wake.request() }
         dueTimer = try Timer(loop, clock: .wall) { wake.request() }
         wake.request()
@@ -107,12 +123,25 @@ public final class Worker {
         wake?.request()
     }
 
+    /// Goes on with the settings as they are now; a pipeline that they change is exchanged when
+    /// it has no job.
+    public func settingsChanged() {
+        do {
+            let fresh = try PipelineCommand(spool.settings)
+            isStale = isStale || fresh != command || model != spool.settings.defaultModel
+            command = fresh
+        } catch { spool.log.write("The settings' pipeline cannot be used: \(error)", .error) }
+        wake?.request()
+    }
+
     // MARK: A turn
 
     private func turn() {
         guard !hasEnded else { return }
         do throws(SystemError) {
             try keepTime()
+            try lookForCancel()
+            if isStale { exchangePipeline() }
             if isStopping { stopIfIdle() } else { startPipelineIfDown() }
             try work()
         } catch { spool.log.write(error, while: "Working") }
@@ -121,7 +150,7 @@ public final class Worker {
 
     private func setTimer() {
         var moments = [retry, restart, graceEnd, farewell].compactMap { $0 }
-        if let deadline = run?.deadline { moments.append(deadline) }
+        moments += [run?.deadline, run?.cancelEnd].compactMap { $0 }
         moments += pending.map(\.again)
         if case .loading(let until) = state { moments.append(until) }
         timer?.set(moments.min())
@@ -131,6 +160,7 @@ public final class Worker {
         let now = Moment.now
         if let graceEnd, graceEnd <= now { runOutOfGrace() }
         if let deadline = run?.deadline, deadline <= now { timeOut() }
+        if let end = run?.cancelEnd, end <= now { endCancelled() }
         if case .loading(let until) = state, until <= now {
             let seconds = DurationText.seconds(Worker.loadPatience)
             pipelineFailed("The pipeline did not become ready in \(seconds) s.")
@@ -160,19 +190,22 @@ public final class Worker {
     }
 
     private func startPipelineIfDown() {
-        guard case .down = state, restart == nil else { return }
+        guard case .down = state, pipeline == nil, restart == nil else { return }
         do throws(SystemError) {
             pipeline = try Pipeline(command, on: loop) { [unowned self] in handle($0) }
         } catch { return pipelineFailed("It cannot be started: \(error).") }
         state = .loading(until: .now + Worker.loadPatience)
         post.update { $0.state = .starting }
-        let order = PipelineOrder.Load(model: spool.settings.defaultModel)
+        model = spool.settings.defaultModel
+        let order = PipelineOrder.Load(model: model)
         pipeline?.send(JSONText.line(order))
     }
 
     /// Claims and sends a job if the pipeline is free.
     private func work() throws(SystemError) {
-        guard case .ready = state, run == nil, pending.isEmpty, !isStopping else { return }
+        guard case .ready = state, run == nil, pending.isEmpty, !isStopping, !isStale else {
+            return
+        }
         guard let claim = try next() else { return post.update { $0.rest() } }
         try start(claim)
     }
@@ -207,7 +240,38 @@ public final class Worker {
         if try run?.claim.makeDurable() == false { lose() }
     }
 
+    /// R9: what the watcher ordered for the job at hand.
+    private func lookForCancel() throws(SystemError) {
+        guard mayBeCancelled else { return }
+        guard let id = run?.claim.attempt.id, run?.cancelEnd == nil else {
+            mayBeCancelled = false
+            return
+        }
+        let isCancelled = try queue?.isCancelled(id) ?? false
+        mayBeCancelled = false
+        guard isCancelled else { return }
+        pipeline?.send(JSONText.line(PipelineOrder.Cancel(jobID: id)))
+        run?.cancelEnd = .now + Worker.cancelGrace
+    }
+
     // MARK: The pipeline
+
+    /// Lets a pipeline go that the settings have replaced; the next turn starts another.
+    private func exchangePipeline() {
+        guard run == nil else { return }
+        if let farewell {
+            guard farewell <= .now else { return }
+            dropPipeline()
+        }
+        guard pipeline != nil else {
+            isStale = false
+            return
+        }
+        spool.log.write("The pipeline is exchanged: the settings have changed")
+        state = .down
+        pipeline?.finish()
+        farewell = .now + .seconds(5)
+    }
 
     private func handle(_ incident: Pipeline.Incident) {
         do throws(SystemError) {
@@ -227,7 +291,8 @@ public final class Worker {
         case .ready(let model, let models): becomeReady(model, models)
         case .progress(let id, let step, let steps): progress(id, step, steps)
         case .done(let id, let seed) where isCurrent(id): finish(seed: seed)
-        case .failed(let id?, let error, _, _) where isCurrent(id): fail(error)
+        case .failed(let id?, let error, _, let isRetryable) where isCurrent(id):
+            fail(error, isRetryable: isRetryable)
         case .failed(nil, let error, _, _):
             spool.log.write("The pipeline refused to load: \(error)", .warning)
             if case .loading = state { pipelineFailed(error) }
@@ -246,7 +311,6 @@ public final class Worker {
         if case .loading = state { spool.log.write("Worker started") }
         state = .ready
         wasEverReady = true
-        restartDelay = .seconds(1)
         self.models = models
         queue?.modelsChanged()
         post.update {
@@ -271,6 +335,8 @@ public final class Worker {
             if let problem = try run?.claim.checkOutput() { return breakOff(problem) }
         } catch { return breakOff("The pipeline's output cannot be read: \(error).") }
         guard let done = run.take() else { return }
+        failuresInRow = 0
+        restartDelay = .seconds(1)
         lastEnded = done.claim.attempt.id
         let name = done.claim.record.view.model ?? post.card.model ?? spool.settings.pipeline
         guard let model = ModelName(name) ?? ModelName("pipeline") else { return }
@@ -281,22 +347,30 @@ public final class Worker {
         end(done.giveUpClaim().complete(model: model, seed: seed), of: lastEnded)
     }
 
-    private func fail(_ error: String) {
+    private func fail(_ error: String, isRetryable: Bool, killedPipeline: Bool = false) {
         guard let failed = run.take() else { return }
         lastEnded = failed.claim.attempt.id
-        end(failed.giveUpClaim().fail(error), of: lastEnded)
+        if failed.cancelEnd != nil {
+            end(failed.giveUpClaim().cancel(), of: lastEnded)
+        } else if isRetryable {
+            let claim = failed.giveUpClaim()
+            end(claim.retry(error, killedPipeline: killedPipeline), of: lastEnded)
+        } else {
+            end(failed.giveUpClaim().fail(error), of: lastEnded)
+        }
     }
 
     /// Takes note of an end. What the disk did not allow is tried again, and nothing is claimed
     /// meanwhile: it would end in the same way.
     private func end(_ end: consuming Claim.End, of id: JobID?) {
         switch consume end {
-        case .moved(let record): tell(record.view)
+        case .moved(let record): tell(record)
         // The pipeline may have the next job already; of this one it knows nothing any more.
         case .lost: if let id { logLoss(of: id) }
         case .stuck(let claim, let error):
             spool.log.write(error, while: "Ending a job", job: id)
             pending.append(PendingEnd(claim))
+            if run == nil { post.update { $0.block("\(error)") } }
         }
     }
 
@@ -311,13 +385,21 @@ public final class Worker {
     }
 
     /// The lines users know.
-    private func tell(_ job: JobView) {
+    private func tell(_ record: JobRecord) {
+        let job = record.view
         switch job.status {
         case .completed:
             spool.log.write(
                 "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", job: job.id)
+        case .queued where record.dueNanoseconds > WallClock.nanoseconds:
+            let due = Timestamp(nanoseconds: record.dueNanoseconds).rfc3339
+            spool.log.write(
+                "Job \(job.id.short) will be tried again at \(due) - \(job.error ?? "")",
+                .warning, job: job.id)
         case .queued:
             spool.log.write("Job \(job.id.short) given back - It keeps its place", job: job.id)
+        case .cancelled:
+            spool.log.write("Job \(job.id.short) cancelled", job: job.id)
         default:
             spool.log.write(
                 "Job \(job.id.short) failed - \(job.error ?? "")", .warning, job: job.id)
@@ -335,7 +417,23 @@ public final class Worker {
     private func breakOff(_ error: String) {
         guard run != nil else { return pipelineFailed(error) }
         dropPipeline()
-        fail(error)
+        // The first one may be an accident; a job that does it again is not tried a third time.
+        fail(error, isRetryable: true, killedPipeline: true)
+        failuresInRow += 1
+        if failuresInRow > 1 { delayRestart() }
+    }
+
+    /// The pipeline was told to stop the job, and did not.
+    private func endCancelled() {
+        dropPipeline()
+        guard let cancelled = run.take() else { return }
+        lastEnded = cancelled.claim.attempt.id
+        end(cancelled.giveUpClaim().cancel(), of: lastEnded)
+    }
+
+    private func delayRestart() {
+        restart = .now + restartDelay
+        restartDelay = min(restartDelay * 2, .seconds(60))
     }
 
     /// Time to go: the job at hand is given back; what the disk does not allow is left to recovery.
@@ -362,6 +460,7 @@ public final class Worker {
     }
 
     private func dropPipeline() {
+        farewell = nil
         pipeline?.kill()
         pipeline = nil
         state = .down
@@ -378,8 +477,7 @@ public final class Worker {
         spool.log.write(
             "The pipeline failed: \(error) Starting it again in "
                 + "\(DurationText.seconds(restartDelay)) s", .error)
-        restart = .now + restartDelay
-        restartDelay = min(restartDelay * 2, .seconds(60))
+        delayRestart()
     }
 }
 

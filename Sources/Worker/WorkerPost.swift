@@ -85,6 +85,13 @@ extension WorkerCard {
         progress = 0
     }
 
+    /// Its job has ended, and the disk does not let it say so.
+    mutating func block(_ error: String) {
+        rest()
+        state = .blocked
+        self.error = error
+    }
+
     /// It has ended.
     mutating func leave() {
         rest()

@@ -98,17 +98,11 @@ private final class Service {
     }
 
     func run(watches: Bool, works: Bool, cleans: Bool) throws -> ExitCode {
-        if let text = try invocation.text("--grace") {
-            guard let grace = DurationText.parse(text) else {
-                throw Failure(.usage, "--grace is '\(text)'; it must be seconds, like 25.")
-            }
-            spool.settings.grace = grace
-        }
-        for name in spool.settings.withoutEffect {
-            spool.log.write("The setting \(name) has no effect in this version", .warning)
-        }
+        try takeSettings()
         // Blocked before anything else: a signal that comes early waits for the loop.
-        signals = try Signals([.terminate, .interrupt], on: loop) { [unowned self] _ in stop() }
+        signals = try Signals([.terminate, .interrupt, .hangUp], on: loop) { [unowned self] in
+            if $0 == .hangUp { rereadSettings() } else { stop() }
+        }
         if watches { watcher = try startWatcher() }
         if works {
             worker = try Worker(
@@ -119,6 +113,35 @@ private final class Service {
         try loop.run()
         if let failure { throw failure }
         return .done
+    }
+
+    /// Flags go before everything else, also when the file is read again.
+    private func takeSettings() throws {
+        var settings = try invocation.settings()
+        if let text = try invocation.text("--grace") {
+            guard let grace = DurationText.parse(text) else {
+                throw Failure(.usage, "--grace is '\(text)'; it must be seconds, like 25.")
+            }
+            settings.grace = grace
+        }
+        spool.settings = settings
+        for name in settings.withoutEffect {
+            spool.log.write("The setting \(name) has no effect in this version", .warning)
+        }
+    }
+
+    /// SIGHUP: what cannot be used changes nothing.
+    private func rereadSettings() {
+        do {
+            try takeSettings()
+        } catch {
+            let reason = (error as? Failure)?.message ?? "\(error)"
+            return spool.log.write("Settings not changed: \(reason)", .error)
+        }
+        spool.log.write("Settings read again")
+        watcher?.settingsChanged()
+        worker?.settingsChanged()
+        cleaner?.settingsChanged()
     }
 
     private func startWatcher() throws -> Watcher {

@@ -42,7 +42,8 @@ struct Subcommand: Sendable {
 
     /// All commands, in the order of the help.
     static let all: [Subcommand] = [
-        .initialize, .run, .watch, .work, .clean, .submit, .status, .queue, .list, .station, .demo,
+        .initialize, .run, .watch, .work, .clean, .submit, .status, .queue, .list, .cancel, .hold,
+        .release, .retry, .replay, .pause, .drain, .resume, .station, .demo,
     ]
 
     /// Options that every command takes.

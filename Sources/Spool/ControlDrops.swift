@@ -1,0 +1,265 @@
+// What control drops ask for, and how the watcher sees to it (R9).
+//
+// A control drop becomes an order in `.spool/`, durable before the drop is unlinked; the order is
+// carried out at once or as soon as the job's lease, or a slot, is free. What asks for nothing that
+// can be done is answered in the log and removed. A crash between order and unlink leaves both: the
+// same order is given again, which changes nothing. Every turn looks at the orders that stand, so
+// that none is forgotten over a crash, a lost event or a job that was on its way.
+
+internal import Linux
+internal import SpoolFormat
+
+/// An empty file that orders something.
+struct ControlDrop {
+    let box: Path
+    let name: Path
+    let status: FileStatus
+    /// Whose drop box it stands in.
+    let station: StationName?
+    let verb: ControlVerb
+    /// Which drop, or which job, it is about.
+    let stem: [UInt8]
+
+    /// Who may write here may give orders for everybody's jobs.
+    var isOperators: Bool { box == .inlet }
+
+    /// What may be in the way of removing it does not make it a drop.
+    var isOrder: Bool { status.kind == .file && status.size == 0 }
+}
+
+extension Watcher {
+    /// Turns control drops into orders.
+    func obey(_ drops: [ControlDrop]) {
+        for drop in drops {
+            do throws(SystemError) { try obey(drop) } catch {
+                spool.log.write(error, while: "Obeying '\(drop.name)'")
+                again(in: .seconds(5))
+            }
+        }
+    }
+
+    private func obey(_ drop: ControlDrop) throws(SystemError) {
+        guard drop.isOrder else {
+            spool.log.write(
+                "'\(drop.box / drop.name)' is no order and stays: an order is an empty file.",
+                .warning)
+            return inbox.forget(drop)
+        }
+        guard let id = job(of: drop) else {
+            // What is being received will be a job in a moment.
+            if isArriving(drop) { return }
+            spool.log.write("'\(drop.name)': there is no such job", .warning)
+            return try remove(drop)
+        }
+        if case .staging? = table.jobs[id]?.place { return }
+        if let objection = try give(drop.verb, for: id) {
+            spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(objection)", job: id)
+        } else {
+            spool.log.write("Job \(id.short): \(drop.verb.rawValue) ordered", job: id)
+        }
+        try remove(drop)
+    }
+
+    /// The job an order is about; nil when its giver has no such job.
+    private func job(of drop: ControlDrop) -> JobID? {
+        let own = drop.station.flatMap { try? JobID(stem: drop.stem, station: $0) }
+        return [own, try? JobID(drop.stem)].compactMap { $0 }.first { id in
+            guard let job = table.jobs[id] else { return false }
+            let station = job.record.map(\.view.station) ?? job.reservation?.station
+            return drop.isOperators || station == drop.station?.description
+        }
+    }
+
+    private func isArriving(_ drop: ControlDrop) -> Bool {
+        receiving.contains { key, reception in
+            drop.isOperators
+                ? reception.id.bytes == drop.stem
+                : key.box == drop.box && key.stem == drop.stem
+        }
+    }
+
+    private func remove(_ drop: ControlDrop) throws(SystemError) {
+        inbox.forget(drop)
+        do throws(SystemError) {
+            let box = try spool.root.directory(drop.box)
+            guard try box.status(of: drop.name)?.identity == drop.status.identity else { return }
+            try box.remove(drop.name)
+        } catch {
+            guard error.isPermission || error.isNotFound else { throw error }
+            return spool.log.write(error, while: "Removing an order that was obeyed")
+        }
+        try spool.flush(directory: drop.box)
+    }
+
+    /// Gives the order; what is against it, in words.
+    private func give(_ verb: ControlVerb, for id: JobID) throws(SystemError) -> String? {
+        guard let job = table.jobs[id] else { return "there is no such job" }
+        switch verb {
+        case .cancel, .hold:
+            guard job.isLive else { return "it has ended already" }
+            try orders.give(verb == .cancel ? .cancel : .hold, for: id)
+        case .release:
+            guard orders.stands(.hold, for: id) else { return "it is not held" }
+            try orders.withdraw(.hold, for: id)
+            patience[id] = WallClock.nanoseconds
+        case .retry:
+            guard case .finished(let state) = job.place, state != .done else {
+                return "only failed and refused jobs can be retried"
+            }
+            try orders.give(.retry, for: id)
+        }
+        return nil
+    }
+
+    // MARK: Orders that stand
+
+    /// Carries out what can be carried out now.
+    func carryOutOrders() {
+        for id in orders.ids(.cancel) { attempt(id, "Cancelling", cancel) }
+        for id in orders.ids(.hold) where table.jobs[id]?.isLive != true {
+            attempt(id, "Releasing", withdrawHold)
+        }
+        for id in orders.retries { attempt(id, "Retrying", retry) }
+        for id in decidedDismissals { attempt(id, "Dismissing", finishDismissal) }
+        dismissForgotten()
+    }
+
+    /// One job's error is its own; it is tried again in a while.
+    private func attempt(
+        _ id: JobID, _ doing: String, _ body: (JobID) throws(SystemError) -> Void
+    ) {
+        if let wait = orderWaits[id] {
+            guard wait.until <= .now else { return again(at: wait.until) }
+        }
+        do throws(SystemError) { try body(id) } catch {
+            spool.log.write(error, while: "\(doing) job \(id.short)", job: id)
+            orderWaits[id] = (.now + .seconds(5), .seconds(5))
+            again(in: .seconds(5))
+        }
+    }
+
+    /// R7: closing a lock raises no event.
+    private func waitForLease(_ id: JobID) {
+        let delay = min((orderWaits[id]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
+        orderWaits[id] = (.now + delay, delay)
+        again(in: delay)
+    }
+
+    private func cancel(_ id: JobID) throws(SystemError) {
+        switch table.jobs[id]?.place {
+        case .staging: return
+        // Its worker, or recovery, ends it.
+        case .running: return
+        case .queued: try dismiss(id, as: .cancelled, JobRecord.cancellation)
+        case .finished, nil: try withdrawCancel(id)
+        }
+    }
+
+    private func withdrawCancel(_ id: JobID) throws(SystemError) {
+        try orders.withdraw(.cancel, for: id)
+        orderWaits[id] = nil
+    }
+
+    private func withdrawHold(_ id: JobID) throws(SystemError) {
+        try orders.withdraw(.hold, for: id)
+    }
+
+    private func dismiss(_ id: JobID, as status: JobStatus, _ error: String) throws(SystemError) {
+        switch try spool.dismiss(id, as: status, error) {
+        case .dismissed(let record):
+            table.finished(id, .failed, record)
+            patience[id] = nil
+            let reason = record.view.status == .cancelled ? "" : " - \(error)"
+            spool.log.write("Job \(id.short) \(record.view.status.rawValue)\(reason)", job: id)
+            try withdrawCancel(id)
+            try withdrawHold(id)
+        case .busy: waitForLease(id)
+        // It is on its way to `running/`: its arrival there is an event.
+        case .gone: orderWaits[id] = nil
+        case .damaged: orderWaits[id] = (.now + .seconds(3600), .seconds(5))
+        }
+    }
+
+    /// Jobs in the queue whose record says that they have ended: a crash came between.
+    private var decidedDismissals: [JobID] {
+        table.queue.entries.map(\.id).filter { id in
+            table.jobs[id]?.record.map { $0.view.status != .queued } ?? false
+        }
+    }
+
+    private func finishDismissal(_ id: JobID) throws(SystemError) {
+        guard let view = table.jobs[id]?.record?.view else { return }
+        try dismiss(id, as: view.status, view.error ?? "")
+    }
+
+    /// `JOB_PENDING_TIMEOUT_SECONDS`: what nobody took for so long fails and says so.
+    ///
+    /// Counted while it could be taken: from its place in the queue, this watcher's start, the end
+    /// of a pause or its release, whichever was last.
+    private func dismissForgotten() {
+        guard let limit = spool.settings.jobPendingTimeout, !isPaused else { return }
+        let now = WallClock.nanoseconds
+        for entry in table.queue.entries where !orders.stands(.hold, for: entry.id) {
+            let since = max(entry.stamp, patienceStart, patience[entry.id] ?? 0)
+            let left = Duration.nanoseconds(limit.nanoseconds - (now - since))
+            guard left <= .zero else {
+                again(in: left)
+                continue
+            }
+            let seconds = DurationText.seconds(limit)
+            attempt(entry.id, "Dismissing") { (id) throws(SystemError) in
+                try dismiss(id, as: .failed, "No worker took the job within \(seconds) s.")
+            }
+        }
+    }
+
+    // MARK: Retry
+
+    /// R5: a slot is reserved before the job is let in; without one the order waits.
+    private func retry(_ id: JobID) throws(SystemError) {
+        guard let job = table.jobs[id], case .finished(let state) = job.place, state != .done else {
+            if case .staging? = table.jobs[id]?.place { return }
+            return try withdrawRetry(id)
+        }
+        let station = job.record?.view.station.flatMap { StationName($0) }
+        guard capacity() == nil else { return }
+        if let limit = rateLimit(of: station) {
+            return again(in: .seconds(limit.retryAfterSeconds ?? 60))
+        }
+        table.reserve(id, for: station?.description, at: WallClock.nanoseconds)
+        do throws(SystemError) {
+            let again = Resubmission(spool: spool, id: id, state: state)
+            let outcome = try again.run { () throws(SystemError) in try staging.nextOrder() }
+            try settle(id, outcome, from: state, job.record)
+        } catch {
+            table.finished(id, state, job.record)
+            throw error
+        }
+    }
+
+    private func settle(
+        _ id: JobID, _ outcome: Resubmission.Outcome, from state: JobState, _ former: JobRecord?
+    ) throws(SystemError) {
+        switch outcome {
+        case .queued(let record):
+            table.queued(id, stamp: record.stamp, record)
+            spool.log.write("Job \(id.short) retried - Queue size: \(table.live.count)", job: id)
+            try withdrawRetry(id)
+        case .refused(let record, let refusal):
+            table.finished(id, state, record)
+            spool.log.write("Job \(id.short) cannot be retried - \(refusal.detail)", job: id)
+            try withdrawRetry(id)
+        case .busy:
+            table.finished(id, state, former)
+            waitForLease(id)
+        case .gone:
+            table.withdraw(id)
+            try withdrawRetry(id)
+        }
+    }
+
+    private func withdrawRetry(_ id: JobID) throws(SystemError) {
+        try orders.withdraw(.retry, for: id)
+        orderWaits[id] = nil
+    }
+}

@@ -1,0 +1,77 @@
+// R9: the orders for live jobs, one empty file `.spool/KIND/ID` each. Only the watcher writes and
+// removes them; workers, recovery and cleanup look at them after locking the job.
+//
+// An order is durable before the control drop that asked for it is unlinked, and goes when the
+// bundle stands where it belongs; a crash between the two is made good at the next start, when
+// orders of jobs that are not there any more are removed. Before a newcomer gets a name, old orders
+// of that name go, durably: an old order must not hit a new job.
+
+internal import Linux
+internal import SpoolFormat
+
+/// What can be ordered for a job; the raw value is the directory's name in `.spool/`.
+enum JobOrder: String, CaseIterable {
+    /// It must not run, or not go on.
+    case cancel
+    /// It must not run until it is released.
+    case hold = "held"
+    /// It failed or was refused, and is to run again.
+    case retry
+}
+
+/// The orders that stand; only the watcher has one.
+struct Orders {
+    private let spool: Spool
+    private var standing: [JobOrder: Set<JobID>] = [:]
+    /// Retries in the order in which they were asked for.
+    private(set) var retries: [JobID] = []
+
+    /// Reads what stands in the spool.
+    init(_ spool: Spool) throws(SystemError) {
+        self.spool = spool
+        for order in JobOrder.allCases {
+            let names = try spool.names(in: .hidden(order.rawValue))
+            standing[order] = Set(names.compactMap { try? JobID($0.bytes) })
+        }
+        var ages: [(Int64, JobID)] = []
+        for id in standing[.retry] ?? [] {
+            let status = try spool.root.status(of: .order(.retry, id))
+            ages.append((status?.modified ?? 0, id))
+        }
+        retries = ages.sorted { $0 < $1 }.map(\.1)
+    }
+
+    /// The jobs for which an order stands.
+    func ids(_ order: JobOrder) -> Set<JobID> { standing[order] ?? [] }
+
+    /// Whether an order stands for a job.
+    func stands(_ order: JobOrder, for id: JobID) -> Bool { ids(order).contains(id) }
+
+    /// Gives an order, durably; again: changes nothing.
+    mutating func give(_ order: JobOrder, for id: JobID) throws(SystemError) {
+        do throws(SystemError) {
+            try spool.write(new: .order(order, id), [], mode: 0o600)
+        } catch {
+            guard error.code == .exists else { throw error }
+        }
+        try spool.flush(directory: .hidden(order.rawValue))
+        guard standing[order, default: []].insert(id).inserted else { return }
+        if order == .retry { retries.append(id) }
+    }
+
+    /// Takes an order back, durably, if it stands.
+    mutating func withdraw(_ order: JobOrder, for id: JobID) throws(SystemError) {
+        guard stands(order, for: id) else { return }
+        try spool.removeIfPresent(.order(order, id))
+        try spool.flush(directory: .hidden(order.rawValue))
+        standing[order]?.remove(id)
+        if order == .retry { retries.removeAll { $0 == id } }
+    }
+}
+
+extension Spool {
+    /// Whether an order stands for a job, as the disk tells. Ask after locking it.
+    func isOrdered(_ order: JobOrder, _ id: JobID) throws(SystemError) -> Bool {
+        try root.status(of: .order(order, id)) != nil
+    }
+}

@@ -1,0 +1,121 @@
+// Retry: a job in `failed/` or `rejected/` goes back to the queue (PROTOCOL.md, retry).
+//
+// The caller, the watcher, has made the order durable and reserved a slot before (R5, R9). Under
+// the lease: the checks of the door again, the reason removed, the record (claims kept, so that no
+// attempt's name repeats), every file flushed, the stamp, the rename, both parents flushed. A crash
+// in between leaves a bundle in its old state while the order stands: the next start does all
+// again. Cleanup leaves a job alone for which a retry is ordered.
+
+internal import Linux
+internal import SpoolFormat
+
+/// Puts an ended job back into the queue.
+struct Resubmission {
+    /// What came of it.
+    enum Outcome {
+        /// It stands in `queued/`.
+        case queued(JobRecord)
+        /// It would fail or be refused again; it stands where it stood, with this record.
+        case refused(JobRecord, Refusal)
+        /// Somebody holds it; try again soon.
+        case busy
+        /// It is not there any more, or nothing can be done with it.
+        case gone
+    }
+
+    let spool: Spool
+    let id: JobID
+    let state: JobState
+
+    private var bundle: Path { .bundle(state, id) }
+
+    /// Does it. `order` gives the new place in the queue.
+    func run(order: () throws(SystemError) -> Int64) throws(SystemError) -> Outcome {
+        switch try spool.lease(bundle) {
+        case .gone: return .gone
+        case .busy: return .busy
+        case .held(let lease):
+            guard let record = try spool.record(in: bundle, of: id) else { return .gone }
+            let inspection = try Inspection(members(of: record), in: bundle, of: spool)
+            if let refusal = try refusal(of: record, inspection) {
+                return .refused(try note(refusal, in: record), refusal)
+            }
+            let renewed = inspection.renew(record, order: try order())
+            try publish(renewed)
+            // The lease is let go behind the last flush.
+            return try spool.holds(lease, of: .bundle(.queued, id)) ? .queued(renewed) : .gone
+        }
+    }
+
+    private func members(of record: JobRecord) throws(SystemError) -> [Drop.Member] {
+        var members: [Drop.Member] = []
+        for (name, role) in [
+            (BundleFile.request, Drop.Member.Role.request), (record.image ?? "", .image),
+        ] {
+            guard !name.isEmpty, let status = try spool.root.status(of: bundle / Path(name)) else {
+                continue
+            }
+            members.append(
+                Drop.Member(
+                    source: bundle / Path(name), name: Path(name), identity: status.identity,
+                    role: role))
+        }
+        return members
+    }
+
+    /// Why it cannot run; nil when it can.
+    private func refusal(of record: JobRecord, _ inspection: Inspection) throws(SystemError)
+        -> Refusal?
+    {
+        if let refusal = inspection.refusal { return refusal }
+        guard inspection.request != nil, inspection.image != nil else {
+            return Refusal(.incompleteBundle, "It has no whole JSON and image. Drop both again.")
+        }
+        let own = [BundleFile.request, BundleFile.record, BundleFile.lease, BundleFile.reason]
+        let known = Set((own + [record.image ?? ""]).map { Path($0) })
+        let strangers = try spool.names(in: bundle).filter {
+            !known.contains($0) && !BundleFile.isTemporary($0.bytes)
+        }
+        guard let stranger = strangers.min() else { return nil }
+        return Refusal(
+            .invalidRequest,
+            "It also holds '\(stranger)'; only one JSON and one image are allowed. "
+                + "Drop both again without it.")
+    }
+
+    /// The sender finds the answer in the job's error.
+    private func note(_ refusal: Refusal, in record: JobRecord) throws(SystemError) -> JobRecord {
+        var record = record
+        record.view.error = "It cannot be retried: \(refusal.detail)"
+        try spool.write(record, in: bundle)
+        let ended = record.view.completedAt?.nanoseconds ?? WallClock.nanoseconds
+        try spool.root.directory(bundle).setModified(ended)
+        return record
+    }
+
+    private func publish(_ record: JobRecord) throws(SystemError) {
+        for name in try spool.names(in: bundle)
+        where name == Path(BundleFile.reason) || BundleFile.isTemporary(name.bytes) {
+            try spool.root.removeTree(bundle / name)
+        }
+        try spool.flush(file: bundle / Path(BundleFile.request))
+        try spool.flush(file: bundle / Path(record.image ?? ""))
+        try spool.write(record, in: bundle)
+        try spool.move(bundle, to: .queued, record)
+    }
+}
+
+extension Inspection {
+    /// The record of a job that is to run again, at a new place in the queue.
+    fileprivate func renew(_ former: JobRecord, order: Int64) -> JobRecord {
+        var view = JobView(id: former.view.id, status: .queued)
+        view.createdAt = former.view.createdAt
+        view.station = former.view.station
+        view.droppedAs = former.view.droppedAs
+        var record = self.record(as: view, order: order)
+        record.claims = former.claims
+        record.retries = former.retries + (former.claims > 0 ? 1 : 0)
+        record.seed = former.seed ?? record.seed
+        return record
+    }
+}
