@@ -151,7 +151,8 @@ public struct Claim: ~Copyable {
         do throws(SystemError) {
             guard try makeDurable(), try spool.holds(lease, of: bundle) else { return .lost }
             // R9: a cancelled job never runs again.
-            if record.view.status == .queued, try spool.isOrdered(.cancel, attempt.id) {
+            let mayRunAgain = record.view.status == .queued || record.view.isDeadLetter
+            if mayRunAgain, try spool.isOrdered(.cancel, attempt.id) {
                 record.dismiss(as: .cancelled, JobRecord.cancellation)
             }
             try settleOutput()

@@ -43,7 +43,7 @@ extension Watcher {
             spool.log.write(
                 "'\(drop.box / drop.name)' is no order and stays: an order is an empty file.",
                 .warning)
-            return inbox.forget(drop)
+            return inbox.leave(drop)
         }
         guard let id = job(of: drop) else {
             // What is being received will be a job in a moment.
@@ -56,6 +56,7 @@ extension Watcher {
             spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(objection)", job: id)
         } else {
             spool.log.write("Job \(id.short): \(drop.verb.rawValue) ordered", job: id)
+            again(at: .now)
         }
         try remove(drop)
     }
@@ -79,14 +80,15 @@ extension Watcher {
     }
 
     private func remove(_ drop: ControlDrop) throws(SystemError) {
-        inbox.forget(drop)
         do throws(SystemError) {
             let box = try spool.root.directory(drop.box)
-            guard try box.status(of: drop.name)?.identity == drop.status.identity else { return }
-            try box.remove(drop.name)
+            if try box.status(of: drop.name) == drop.status { try box.remove(drop.name) }
+            inbox.forget(drop)
         } catch {
-            guard error.isPermission || error.isNotFound else { throw error }
-            return spool.log.write(error, while: "Removing an order that was obeyed")
+            if error.isNotFound { return inbox.forget(drop) }
+            guard error.isPermission else { throw error }
+            spool.log.write(error, while: "Removing an order that was obeyed")
+            return inbox.leave(drop)
         }
         try spool.flush(directory: drop.box)
     }

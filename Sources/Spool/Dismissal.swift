@@ -51,6 +51,7 @@ extension JobRecord {
         view.completedAt = .now
         view.error = error
         view.progress = nil
+        view.isDeadLetter = false
     }
 
     /// What a cancelled job's sender is told.

@@ -17,7 +17,9 @@ final class DropBox {
     let identity: FileIdentity?
     var watch: Inotify.Watch?
     /// Files and folders that were refused and could not be moved away.
-    var answered: Set<FileIdentity> = []
+    ///
+    /// As they were then: a name, or an inode, may be another file's by now.
+    private var answered: [Path: FileStatus] = [:]
     /// Whether a folder bundle was taken or refused; empty, it is no drop any more.
     var isAnswered = false
     /// Why a folder bundle cannot be looked into.
@@ -89,7 +91,10 @@ final class DropBox {
         let kind = DropName(name.bytes)
         if kind == .ignored { return }
         let status = try directory.status(of: name)
-        if let status, answered.contains(status.identity) { return }
+        if let known = answered[name] {
+            if known == status { return }
+            answered[name] = nil
+        }
         if case .control = kind {
             controls[name] = isFolderBundle ? nil : status
             return
@@ -141,11 +146,14 @@ final class DropBox {
     /// Forgets a folder bundle, so that the next look sees it anew.
     func forget(folder: Path) { folders[folder] = nil }
 
-    /// Does not look at a control drop again; what comes by its name is another one.
-    func forget(control name: Path) {
-        guard let status = controls.removeValue(forKey: name) else { return }
-        answered.insert(status.identity)
+    /// Does not look at a name again as long as this stands there unchanged.
+    func forget(_ name: Path, answeredAs status: FileStatus) {
+        controls[name] = nil
+        answered[name] = status
     }
+
+    /// A control drop is gone.
+    func forget(control name: Path) { controls[name] = nil }
 
     /// Forgets a member that was taken: what comes by its name is another drop.
     func forget(_ member: Path) {

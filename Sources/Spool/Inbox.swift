@@ -307,9 +307,13 @@ final class Inbox {
         }
     }
 
-    /// What a control drop asked for was done or answered: it is not looked at again, even where
-    /// we may not remove it.
+    /// A control drop was obeyed, or answered, and removed.
     func forget(_ drop: ControlDrop) { boxes[drop.box]?.forget(control: drop.name) }
+
+    /// A control drop was obeyed, or answered, and stays.
+    func leave(_ drop: ControlDrop) {
+        boxes[drop.box]?.forget(drop.name, answeredAs: drop.status)
+    }
 
     /// One drop's error is its own: it waits, its sender is told, the others go on.
     private func obstacle(_ error: SystemError, _ now: Moment) -> Judgement {
@@ -329,7 +333,7 @@ final class Inbox {
             let source = try? spool.root.directory(directory.path)
             let left = try? source?.status(of: member.source.lastComponent)
             if let left, left.identity == member.identity {
-                directory.answered.insert(left.identity)
+                directory.forget(member.source.lastComponent, answeredAs: left)
             }
         }
         if directory !== box { directory.isAnswered = true }

@@ -205,14 +205,15 @@ public final class Watcher {
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()
             try notePause()
+            // Before the door: a job that is to run again waits longer than the newcomers.
+            nextOrders = nil
+            carryOutOrders()
             var again = min(nextRecovery, nextRunningScan)
             if inbox.earliestPass <= .now {
                 again = min(again, serveDoor())
             } else {
                 again = min(again, inbox.earliestPass)
             }
-            nextOrders = nil
-            carryOutOrders()
             again = min(again, nextOrders)
             timer?.set(again)
             do throws(SystemError) { try showViews() } catch {
