@@ -85,6 +85,31 @@ public enum Host {
         return String(cString: entry.pointee.pw_name)
     }
 
+    /// A number under `/proc/sys`, as `fs/file-max`; nil when it cannot be read.
+    public static func kernelSetting(_ name: Path) -> Int? {
+        guard let directory = try? Directory("/proc/sys"), let file = try? directory.open(name),
+            let bytes = try? file.contents(limit: 64)
+        else { return nil }
+        return Int(String(decoding: bytes.prefix { $0 > 0x20 }, as: UTF8.self))
+    }
+
+    /// How many files this process may have open. The corresponding call is `getrlimit`.
+    public static var descriptorLimit: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// Whether this process has as many files open as it may.
+    public static var isOutOfDescriptors: Bool {
+        let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+        guard copy < 0 else {
+            _ = close(copy)
+            return false
+        }
+        return errno == EMFILE
+    }
+
     /// Ends the process at once with this status.
     public static func exit(_ status: Int32) -> Never { Glibc.exit(status) }
 }

@@ -44,6 +44,20 @@ public struct SystemError: Error, Hashable, Sendable {
         public static let noSuchProcess = Code(rawValue: ESRCH)
         /// ENAMETOOLONG.
         public static let nameTooLong = Code(rawValue: ENAMETOOLONG)
+        /// EIO.
+        public static let inputOutput = Code(rawValue: EIO)
+        /// EMFILE: of this process, or of inotify instances.
+        public static let tooManyOpen = Code(rawValue: EMFILE)
+        /// ENFILE: of the machine.
+        public static let machineFull = Code(rawValue: ENFILE)
+        /// ENOMEM.
+        public static let outOfMemory = Code(rawValue: ENOMEM)
+        /// EXDEV.
+        public static let otherFilesystem = Code(rawValue: EXDEV)
+        /// ESTALE: a network filesystem does not know the file any more.
+        public static let stale = Code(rawValue: ESTALE)
+        /// ENOTCONN: the server of a FUSE filesystem has ended.
+        public static let notConnected = Code(rawValue: ENOTCONN)
 
         /// The name in the manual pages: `ENOENT`.
         public var name: String { String(cString: clinux_error_name(rawValue)) }
@@ -75,8 +89,23 @@ public struct SystemError: Error, Hashable, Sendable {
 
     /// Whether the disk, or the user's part of it, is full or cannot be written.
     public var isDiskFull: Bool {
-        code == .noSpace || code == .quotaExceeded || code == .readOnly
+        (code == .noSpace && !isWatchLimit) || code == .quotaExceeded || code == .readOnly
     }
+
+    /// Whether a limit on watched files and directories was reached, which the kernel calls
+    /// ENOSPC too.
+    public var isWatchLimit: Bool {
+        code == .noSpace && (call == "inotify_add_watch" || call == "epoll_ctl")
+    }
+
+    /// Whether a limit on open files, of this process or of the machine, was reached, or memory
+    /// is short.
+    public var isShortage: Bool {
+        code == .tooManyOpen || code == .machineFull || code == .outOfMemory
+    }
+
+    /// Whether the next file would meet the same: it waits until somebody makes room.
+    public var isGeneral: Bool { isDiskFull || isWatchLimit || isShortage }
 }
 
 extension SystemError: CustomStringConvertible {

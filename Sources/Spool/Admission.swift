@@ -205,8 +205,7 @@ extension Watcher {
 
     /// Nothing was taken: the drop stands where it stood, and its sender is told why.
     private func postpone(_ key: DropKey, _ error: SystemError) {
-        let remedy = error.remedy.map { " \($0)" } ?? ""
-        let text = "The service cannot take this drop: \(error).\(remedy)"
+        let text = "The service cannot take this drop: \(error.withRemedy)"
         if told[key] != text { spool.log.write(error, while: "Taking '\(Path(key.stem))'") }
         told[key] = text
         postponed[key] = (.now + .seconds(5), text)

@@ -43,7 +43,11 @@ public final class Cleaner {
                 let wait = retention.timeToLive(state)
                 wake(after: state == .rejected ? min(wait, soon) : wait)
             }
-        } catch { spool.log.write(error, while: "Cleaning up") }
+        } catch {
+            // What the events told of is found by a sweep.
+            spool.log.write(error, while: "Cleaning up")
+            wake(after: Retention.patience)
+        }
     }
 
     private func wake(after wait: Duration) {
@@ -61,7 +65,7 @@ public final class Cleaner {
         } catch {
             spool.log.write(error, while: "Cleaning up")
             next = nil
-            wake(after: .seconds(60))
+            wake(after: Retention.patience)
         }
     }
 }

@@ -16,6 +16,10 @@ final class DropBox {
     /// Which directory a folder bundle is: another one of the same name is another drop.
     let identity: FileIdentity?
     var watch: Inotify.Watch?
+    /// Whether no watch could be had for it: the timer lists it.
+    var isPolled = false
+    /// Which directory a drop box is, when it was opened.
+    var place: FileIdentity?
     /// Files and folders that were refused and could not be moved away.
     ///
     /// As they were then: a name, or an inode, may be another file's by now.

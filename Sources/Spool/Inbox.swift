@@ -56,19 +56,39 @@ final class Inbox {
         let directory = try spool.root.directory(path)
         let isLocal = try FileSystem(of: directory).isLocal
         let box = DropBox(path, station: station, isLocal: isLocal, now: .now)
+        box.place = try directory.status().identity
         try watch(box)
         boxes[path] = box
     }
 
+    /// A directory that no watch can be had for is listed by the timer.
     private func watch(_ box: DropBox) throws(SystemError) {
-        let watch = try inotify.add(spool.path / box.path, Inbox.mask)
+        let watch: Inotify.Watch
+        do throws(SystemError) {
+            watch = try inotify.add(spool.path / box.path, Inbox.mask)
+        } catch {
+            guard error.isWatchLimit || error.code == .outOfMemory else { throw error }
+            let seconds = DurationText.seconds(spool.settings.scan)
+            spool.log.write(error, while: "Watching '\(box.path)', listed every \(seconds) s now")
+            box.isPolled = true
+            return
+        }
+        box.isPolled = false
         box.watch = watch
         byWatch[watch] = box
     }
 
+    /// Closes boxes in whose place another directory stands: a mount over one raises no event.
+    func closeReplaced() {
+        for box in boxes.values where box.watch != nil || box.isPolled {
+            let status = try? spool.root.status(of: box.path)
+            if status.flatMap({ $0 })?.identity != box.place { close(box) }
+        }
+    }
+
     /// Opens a box anew whose directory was removed, renamed or unmounted, if it is there again.
     private func reopenLost() throws(SystemError) {
-        for box in boxes.values where box.watch == nil {
+        for box in boxes.values where box.watch == nil && !box.isPolled {
             do throws(SystemError) {
                 try open(box.path, station: box.station)
                 needsListing = true
@@ -113,6 +133,7 @@ final class Inbox {
     private func close(_ box: DropBox) {
         for folder in box.folders.values { close(folder) }
         dirty[ObjectIdentifier(box)] = nil
+        box.isPolled = false
         guard let watch = box.watch else { return }
         box.watch = nil
         // A directory has one watch, whatever names it had: it may be another box's by now.
@@ -184,7 +205,10 @@ final class Inbox {
     /// Where events don't come the timer lists; where they do, a slow listing is the safety net
     /// while something waits.
     private func listing(_ now: Moment, _ candidates: [Candidate]) -> Moment? {
-        if boxes.values.contains(where: { !$0.isLocal }) { return now + spool.settings.scan }
+        let isPolling = boxes.values.contains { box in
+            !box.isLocal || box.isPolled || box.folders.values.contains(where: \.isPolled)
+        }
+        if isPolling { return now + spool.settings.scan }
         return candidates.isEmpty ? nil : now + max(spool.settings.scan, .seconds(60))
     }
 
@@ -198,10 +222,14 @@ final class Inbox {
         if let names {
             adopt(try box.refresh(names, isStation: isStation, in: spool, now: now))
         }
-        if isListing { adopt(try box.list(isStation: isStation, in: spool, now: now)) }
+        if isListing {
+            if box.isPolled { try watch(box) }
+            adopt(try box.list(isStation: isStation, in: spool, now: now))
+        }
         for folder in box.folders.values {
             let touched = noted[ObjectIdentifier(folder)]
-            guard folder.watch == nil || isListing || touched != nil else { continue }
+            let isNew = folder.watch == nil && !folder.isPolled
+            guard isNew || isListing || touched != nil else { continue }
             do throws(SystemError) {
                 try update(folder: folder, isListing, touched ?? [:], now)
                 folder.problem = nil
@@ -317,10 +345,9 @@ final class Inbox {
 
     /// One drop's error is its own: it waits, its sender is told, the others go on.
     private func obstacle(_ error: SystemError, _ now: Moment) -> Judgement {
-        let remedy = error.remedy.map { " \($0)" } ?? ""
         return .wait(
             until: now + Door.permissionPatience, for: "the service to be able to read it",
-            error: "The service cannot read this drop: \(error).\(remedy)")
+            error: "The service cannot read this drop: \(error.withRemedy)")
     }
 
     /// Forgets the files of a drop that was taken.

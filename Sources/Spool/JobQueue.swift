@@ -31,6 +31,8 @@ public final class JobQueue {
     private var ordered: Set<JobID> = []
     private var jobs: Inotify.Watch?
     private var orderWatches: Set<Inotify.Watch> = []
+    /// Events were lost, or what they told of could not be looked at.
+    private var needsListing = false
 
     /// Watches and lists `queued/`; `changed` is called when there may be something to claim.
     public init(_ spool: Spool, on loop: EventLoop, changed: @escaping () -> Void)
@@ -67,15 +69,11 @@ public final class JobQueue {
         let (now, moment) = (WallClock.nanoseconds, Moment.now)
         var nextDue: Int64?
         for entry in index.entries {
-            if entry.stamp > now, let due = try due(entry.id), due > now {
-                nextDue = min(nextDue ?? .max, due)
-                continue
-            }
             if unfit.contains(entry.id) || ordered.contains(entry.id) { continue }
             if let wait = busy[entry.id], wait.until > moment { continue }
-            switch attempt(entry.id, offers: offers) {
+            switch try attempt(entry, now, offers: offers) {
             case .claimed(let claim): return .claimed(claim)
-            case .none: continue
+            case .none(_, let due): nextDue = due.map { min($0, nextDue ?? .max) } ?? nextDue
             }
         }
         return .none(retry: busy.values.map(\.until).min(), due: nextDue)
@@ -92,11 +90,19 @@ public final class JobQueue {
     /// Asks again for jobs whose model was not offered before.
     public func modelsChanged() { unfit = [] }
 
-    /// One bundle's error is its own: it is passed over for a while like a locked one.
-    private func attempt(_ id: JobID, offers: (String?) -> Bool) -> ClaimAttempt {
+    /// One bundle's error is its own: it is passed over for a while like a locked one. What the
+    /// next one would meet as well is thrown: nobody is overtaken for it (I6).
+    private func attempt(
+        _ entry: QueueIndex.Entry, _ now: Int64, offers: (String?) -> Bool
+    ) throws(SystemError) -> ClaimAttempt {
+        let id = entry.id
         do throws(SystemError) {
+            if entry.stamp > now, let due = try due(id), due > now {
+                return .none(retry: nil, due: due)
+            }
             return try claim(id, offers: offers)
         } catch {
+            if error.isGeneral { throw error }
             spool.log.write(error, while: "Claiming job \(id.short)", job: id)
             busy[id] = (.now + .seconds(60), .seconds(5))
             return .none(retry: nil, due: nil)
@@ -166,8 +172,8 @@ public final class JobQueue {
 
     private func drain() throws(SystemError) {
         guard let events = try inotify?.drain() else { return }
-        for event in events {
-            if event.mask.contains(.overflow) { return try list() }
+        for event in events where !needsListing {
+            needsListing = event.mask.contains(.overflow)
             guard let watch = event.watch, let id = try? JobID(event.name.bytes) else { continue }
             if orderWatches.contains(watch) {
                 ordered.remove(id)
@@ -175,12 +181,18 @@ public final class JobQueue {
             }
             guard watch == jobs else { continue }
             forget(id)
-            if event.mask.contains(.movedTo) { try insert(id) }
+            guard event.mask.contains(.movedTo) else { continue }
+            do throws(SystemError) { try insert(id) } catch {
+                needsListing = true
+                throw error
+            }
         }
+        if needsListing { try list() }
     }
 
     /// The watch is in place before this, so that nothing is missed between.
     private func list() throws(SystemError) {
+        needsListing = true
         index = QueueIndex()
         busy = [:]
         dues = [:]
@@ -189,6 +201,7 @@ public final class JobQueue {
         for name in try spool.names(in: Path(.queued)) {
             if let id = try? JobID(name.bytes) { try insert(id) }
         }
+        needsListing = false
     }
 
     private func insert(_ id: JobID) throws(SystemError) {

@@ -26,6 +26,8 @@ public struct Log: Sendable {
 
     private let format: Format
     private let hasPrefix: Bool
+    /// What went wrong lately.
+    public let troubles = Troubles()
 
     /// A log in this format.
     public init(format: Format = .text) {
@@ -54,23 +56,12 @@ public struct Log: Sendable {
         try? StandardStream.error.write(text)
     }
 
-    /// Writes what went wrong, and what was being done.
+    /// Writes what went wrong, and what was being done; what lasts is told once and then now and
+    /// then.
     public func write(_ error: SystemError, while doing: String, job: JobID? = nil) {
-        let remedy = error.remedy.map { " \($0)" } ?? ""
-        write("\(doing): \(error).\(remedy)", .error, job: job)
-    }
-}
-
-extension SystemError {
-    /// What an operator can do about it.
-    public var remedy: String? {
-        switch code {
-        case .noSpace: "Free space on the spool's disk."
-        case .quotaExceeded: "Raise the quota of the spool's user, or free space."
-        case .readOnly: "Remount the spool's disk for writing."
-        case .accessDenied, .notPermitted:
-            "Give user \(Host.name(ofUser: Host.user)) that permission."
-        default: nil
-        }
+        let text = "\(doing): \(error.withRemedy)"
+        guard let untold = troubles.note(error.commonCause ?? text, at: .now) else { return }
+        let more = untold == 0 ? "" : " (\(untold) more like it since this was told last)"
+        write(text + more, .error, job: job)
     }
 }

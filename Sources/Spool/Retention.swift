@@ -4,6 +4,9 @@
 // its age is read from the record after locking, and one lock covers trash and totals (R14). A
 // crash leaves entries in the trash; the next sweep counts and unlinks them. Nothing is followed:
 // trees are removed by descriptors.
+//
+// A full disk must not stop what frees it: when the counts cannot be written, what stands in the
+// trash is first cut down to its records, which still tell what is to be counted.
 
 public import Linux
 public import SpoolFormat
@@ -18,7 +21,14 @@ public struct Retention {
         public fileprivate(set) var freedBytes: Int64 = 0
         /// When the next bundle expires; nil when none is left.
         public fileprivate(set) var nextExpiry: Timestamp?
+
+        fileprivate mutating func lookAgain(at time: Timestamp) {
+            nextExpiry = min(nextExpiry ?? time, time)
+        }
     }
+
+    /// When something that failed is tried again.
+    static let patience = Duration.seconds(60)
 
     /// A finished bundle whose time is to be looked at.
     private struct Candidate {
@@ -48,25 +58,26 @@ public struct Retention {
         let lock = try spool.root.openOrCreate(.hidden(SpoolFile.Hidden.totalsLock), mode: 0o600)
         try lock.lock()
         var sweep = Sweep()
-        try emptyTrash()
+        if try !emptyTrash() { sweep.lookAgain(at: now.advanced(by: Retention.patience)) }
         var trashed: [(entry: Trashed, id: JobID)] = []
         for candidate in try expired(asOf: now, &sweep) {
-            tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
+            let isDone = tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
                 guard let entry = try trash(candidate, asOf: now) else {
                     // Somebody holds it, or its record is younger than its directory.
-                    let soon = now.advanced(by: .seconds(5))
-                    sweep.nextExpiry = min(sweep.nextExpiry ?? soon, soon)
-                    return
+                    return sweep.lookAgain(at: now.advanced(by: .seconds(5)))
                 }
                 trashed.append((entry, candidate.id))
                 sweep.freedBytes += candidate.bytes
             }
+            if !isDone { sweep.lookAgain(at: now.advanced(by: Retention.patience)) }
         }
         guard !trashed.isEmpty else { return sweep }
         for state in Set(trashed.map(\.entry.state)) { try spool.flush(directory: Path(state)) }
         try spool.flush(directory: .hidden(SpoolFile.Hidden.trash))
-        try count(trashed.map(\.entry))
-        for (entry, _) in trashed { unlink(entry.path) }
+        try countOrMakeRoom(trashed.map(\.entry))
+        for (entry, _) in trashed where !unlink(entry.path) {
+            sweep.lookAgain(at: now.advanced(by: Retention.patience))
+        }
         sweep.removed = trashed.map { ($0.id, $0.entry.state) }
         return sweep
     }
@@ -86,7 +97,7 @@ public struct Retention {
         var expired: [Candidate] = []
         var keptRefused: [Candidate] = []
         for state in JobState.finished {
-            for candidate in try candidates(in: state) {
+            for candidate in try candidates(in: state, asOf: now, &sweep) {
                 let expiry = candidate.ended.advanced(by: timeToLive(state))
                 if expiry <= now {
                     expired.append(candidate)
@@ -106,7 +117,9 @@ public struct Retention {
     }
 
     /// The mtime of a finished bundle is when it ended; the record decides, after locking.
-    private func candidates(in state: JobState) throws(SystemError) -> [Candidate] {
+    private func candidates(
+        in state: JobState, asOf now: Timestamp, _ sweep: inout Sweep
+    ) throws(SystemError) -> [Candidate] {
         var candidates: [Candidate] = []
         for name in try spool.names(in: Path(state)) {
             guard let id = try? JobID(name.bytes),
@@ -114,10 +127,11 @@ public struct Retention {
                 status.kind == .directory
             else { continue }
             let ended = Timestamp(nanoseconds: status.modified)
-            tolerating("Measuring job \(id)") { () throws(SystemError) in
+            let isDone = tolerating("Measuring job \(id)") { () throws(SystemError) in
                 let bytes = try size(of: .bundle(state, id))
                 candidates.append(Candidate(state: state, id: id, ended: ended, bytes: bytes))
             }
+            if !isDone { sweep.lookAgain(at: now.advanced(by: Retention.patience)) }
         }
         return candidates
     }
@@ -158,6 +172,25 @@ public struct Retention {
         }
     }
 
+    private func countOrMakeRoom(_ trashed: [Trashed]) throws(SystemError) {
+        do throws(SystemError) {
+            try count(trashed)
+        } catch {
+            guard error.isDiskFull else { throw error }
+            for entry in trashed { strip(entry.path) }
+            try count(trashed)
+        }
+    }
+
+    /// Removes all of a trashed bundle but its record.
+    private func strip(_ bundle: Path) {
+        _ = tolerating("Emptying the trash") { () throws(SystemError) in
+            for name in try spool.names(in: bundle) where name != Path(BundleFile.record) {
+                try spool.root.removeTree(bundle / name)
+            }
+        }
+    }
+
     private func count(_ trashed: [Trashed]) throws(SystemError) {
         var totals = try spool.totals()
         for entry in trashed { totals.add(entry.state, retries: entry.retries) }
@@ -169,29 +202,36 @@ public struct Retention {
         try spool.write(totals)
     }
 
-    /// Finishes what a crash left: counts the entries that are not counted, unlinks all.
-    private func emptyTrash() throws(SystemError) {
+    /// Finishes what a crash left: counts the entries that are not counted, unlinks all. False
+    /// when something stayed.
+    private func emptyTrash() throws(SystemError) -> Bool {
         let names = try spool.names(in: trash)
-        guard !names.isEmpty else { return }
+        guard !names.isEmpty else { return true }
         let counted = Set(try spool.totals().counted)
         var uncounted: [Trashed] = []
         for name in names where !counted.contains(Hexadecimal.text(of: name.bytes)) {
             if let entry = try uncountedEntry(trash / name) { uncounted.append(entry) }
         }
-        if !uncounted.isEmpty { try count(uncounted) }
-        for name in names { unlink(trash / name) }
+        if !uncounted.isEmpty { try countOrMakeRoom(uncounted) }
+        return names.map { unlink(trash / $0) }.allSatisfy { $0 }
     }
 
     /// What cannot be unlinked stays in the trash, is told, and is tried again by the next sweep.
-    private func unlink(_ path: Path) {
+    private func unlink(_ path: Path) -> Bool {
         tolerating("Emptying the trash") { () throws(SystemError) in
             try spool.root.removeTree(path)
         }
     }
 
-    /// One bundle's error is its own; the sweep goes on with the others.
-    private func tolerating(_ doing: String, _ body: () throws(SystemError) -> Void) {
-        do throws(SystemError) { try body() } catch { spool.log.write(error, while: doing) }
+    /// One bundle's error is its own; the sweep goes on with the others. False after an error.
+    private func tolerating(_ doing: String, _ body: () throws(SystemError) -> Void) -> Bool {
+        do throws(SystemError) {
+            try body()
+            return true
+        } catch {
+            spool.log.write(error, while: doing)
+            return false
+        }
     }
 
     private func uncountedEntry(_ bundle: Path) throws(SystemError) -> Trashed? {

@@ -20,8 +20,10 @@ extension Watcher {
         for candidate in candidates {
             if let view = view(of: candidate) { all[view.id] = view }
         }
-        try views.show(all)
+        var problem: SystemError?
+        do throws(SystemError) { try views.show(all) } catch { problem = error }
         try views.show(queueView(all))
+        if let problem { throw problem }
     }
 
     private func view(of id: JobID, _ job: TrackedJob) -> JobView? {

@@ -23,21 +23,36 @@ final class Views {
 
     /// Makes the views of exactly these jobs stand in `status/`.
     func show(_ views: [JobID: JobView]) throws(SystemError) {
-        for id in leftover.union(shown.keys) where views[id] == nil {
-            try spool.removeIfPresent(.view(of: id))
-            shown[id] = nil
-        }
-        leftover = []
         var problem: SystemError?
-        for (id, view) in views where shown[id] != view {
-            var dated = view
-            dated.updatedAt = .now
+        // What cannot be removed now is removed another time; it keeps nobody waiting.
+        var stuck: Set<JobID> = []
+        for id in leftover.union(shown.keys) where views[id] == nil {
             do throws(SystemError) {
-                try spool.write(view: .view(of: id), JSONText.encode(dated))
+                try spool.removeIfPresent(.view(of: id))
+                shown[id] = nil
+            } catch {
+                problem = error
+                stuck.insert(id)
+            }
+        }
+        leftover = stuck
+        for (id, view) in views where shown[id] != view {
+            do throws(SystemError) {
+                try write(view)
                 shown[id] = view
-            } catch { problem = error }
+            } catch {
+                problem = error
+                // The next one would meet the same.
+                if error.isGeneral { break }
+            }
         }
         if let problem { throw problem }
+    }
+
+    private func write(_ view: JobView) throws(SystemError) {
+        var dated = view
+        dated.updatedAt = .now
+        try spool.write(view: .view(of: view.id), JSONText.encode(dated))
     }
 
     /// Makes `queue.json` say this; the time of writing alone is no change.

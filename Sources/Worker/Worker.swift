@@ -32,7 +32,7 @@ public final class Worker {
     /// An end that the disk did not allow yet.
     private final class PendingEnd {
         var claim: Claim?
-        let again = Moment.now + .seconds(5)
+        let again = Moment.now + Worker.patience
 
         init(_ claim: consuming Claim) { self.claim = consume claim }
     }
@@ -85,6 +85,9 @@ public final class Worker {
 
     /// How long a pipeline may take to stop a job that was cancelled.
     static let cancelGrace = Duration.seconds(5)
+
+    /// When what the disk or the kernel did not allow is tried again.
+    static let patience = Duration.seconds(5)
 
     /// Why a worker ended.
     public enum WorkerEnd: Sendable {
@@ -144,7 +147,10 @@ public final class Worker {
             if isStale { exchangePipeline() }
             if isStopping { stopIfIdle() } else { startPipelineIfDown() }
             try work()
-        } catch { spool.log.write(error, while: "Working") }
+        } catch {
+            spool.log.write(error, while: "Working")
+            retry = .now + Worker.patience
+        }
         setTimer()
     }
 

@@ -25,7 +25,6 @@ struct Failure: Error {
     }
 
     init(_ error: SystemError) {
-        let remedy = error.remedy.map { " \($0)" } ?? ""
-        self.init(.systemError, "\(error).\(remedy)")
+        self.init(.systemError, error.withRemedy)
     }
 }
