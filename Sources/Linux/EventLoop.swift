@@ -14,6 +14,8 @@ public final class EventLoop {
     private var nextKey: UInt64 = 1
     private var requested: [() -> Void] = []
     private var isStopped = false
+    /// Called when all that happened in a turn has been handled.
+    public var turnEnded: () -> Void = {}
 
     /// An empty loop. The corresponding system call is `epoll_create1`.
     public init() throws(SystemError) {
@@ -21,8 +23,8 @@ public final class EventLoop {
             owning: try retrying("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
     }
 
-    /// What to wait for on a descriptor.
-    public enum Interest { case reading, writing }
+    /// What to wait for on a descriptor; `exceptions` are those of `/proc/self/mountinfo`.
+    public enum Interest { case reading, writing, exceptions }
 
     /// A wait that lasts until it is cancelled; cancel it before its descriptor is closed.
     public final class Registration {
@@ -48,7 +50,11 @@ public final class EventLoop {
         nextKey += 1
         var event = epoll_event()
         event.events =
-            interest == .reading ? UInt32(EPOLLIN.rawValue) : UInt32(EPOLLOUT.rawValue)
+            switch interest {
+            case .reading: UInt32(EPOLLIN.rawValue)
+            case .writing: UInt32(EPOLLOUT.rawValue)
+            case .exceptions: UInt32(EPOLLPRI.rawValue)
+            }
         event.data.u64 = key
         let epoll = epoll.raw
         try retrying("epoll_ctl") { epoll_ctl(epoll, EPOLL_CTL_ADD, raw, &event) }
@@ -90,6 +96,7 @@ public final class EventLoop {
             requested = []
             for body in bodies { body() }
         }
+        turnEnded()
     }
 }
 
@@ -109,9 +116,10 @@ public final class Deferred {
     public func request() {
         guard !isRequested else { return }
         isRequested = true
-        loop.atEndOfTurn { [self] in
-            isRequested = false
-            body()
+        // Whoever let go of it meanwhile does not want it done any more.
+        loop.atEndOfTurn { [weak self] in
+            self?.isRequested = false
+            self?.body()
         }
     }
 }

@@ -90,8 +90,10 @@ public final class Watcher {
             }
             if isOurs {
                 try Spool.removeAbandoned(in: spool)
-                try lock.truncate(to: 0)
-                try lock.write("process \(Host.pid) on \(Host.name)\n".utf8)
+                do throws(SystemError) {
+                    try lock.truncate(to: 0)
+                    try lock.write("process \(Host.pid) on \(Host.name)\n".utf8)
+                } catch { spool.log.write(error, while: "Naming the watcher in its lock") }
                 let watcher = try Watcher(spool, on: loop, lock: lock)
                 try watcher.start()
                 return watcher
@@ -168,7 +170,9 @@ public final class Watcher {
             "Started - Max size: \(settings.maxInflightJobs), "
                 + "Cleanup age: \(DurationText.seconds(settings.resultTTL))s")
         staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
-        try Howto.write(to: spool)
+        do throws(SystemError) { try Howto.write(to: spool) } catch {
+            spool.log.write(error, while: "Writing \(SpoolFile.howto)")
+        }
         try list()
         recoverStaging()
         nextRunningScan = .now
@@ -195,6 +199,12 @@ public final class Watcher {
     func declareStations() throws(SystemError) {
         let names = try spool.names(in: .hidden(SpoolFile.Hidden.stations))
         try inbox.declare(names.compactMap { $0.text.flatMap { StationName($0) } })
+    }
+
+    /// Opens drop boxes anew that were mounted over; after a change of the mount table.
+    public func reopenReplaced() {
+        inbox.closeReplaced()
+        turn?.request()
     }
 
     // MARK: A turn

@@ -137,6 +137,14 @@ public final class Worker {
         wake?.request()
     }
 
+    /// Stops at once because the spool is not what it was: the job at hand goes back to its place
+    /// if it still stands in this spool. Nothing is told any more.
+    public func abandon() {
+        hasEnded = true
+        runOutOfGrace()
+        dropPipeline()
+    }
+
     // MARK: A turn
 
     private func turn() {
@@ -199,7 +207,13 @@ public final class Worker {
         guard case .down = state, pipeline == nil, restart == nil else { return }
         do throws(SystemError) {
             pipeline = try Pipeline(command, on: loop) { [unowned self] in handle($0) }
-        } catch { return pipelineFailed("It cannot be started: \(error).") }
+        } catch {
+            // The machine's own limits are no reason to give up.
+            guard error.isGeneral else { return pipelineFailed("It cannot be started: \(error).") }
+            spool.log.write(error, while: "Starting the pipeline")
+            restart = .now + Worker.patience
+            return
+        }
         state = .loading(until: .now + Worker.loadPatience)
         post.update { $0.state = .starting }
         model = spool.settings.defaultModel

@@ -1,5 +1,7 @@
 internal import Linux
 internal import Spool
+internal import SpoolFormat
+internal import Worker
 
 /// What the command tells its caller (DESIGN §11).
 enum ExitCode: Int32 {
@@ -26,5 +28,17 @@ struct Failure: Error {
 
     init(_ error: SystemError) {
         self.init(.systemError, error.withRemedy)
+    }
+
+    /// What any error is for the person who gave the command.
+    init(explaining error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as SystemError: self.init(error)
+        case let problem as PipelineProblem: self.init(.configuration, problem.description)
+        case let problem as LayoutProblem: self.init(.configuration, problem.description)
+        case let problem as SettingProblem: self.init(.configuration, problem.description)
+        default: self.init(.internalError, "\(error)")
+        }
     }
 }

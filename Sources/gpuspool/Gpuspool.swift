@@ -14,7 +14,7 @@ enum Gpuspool {
         do {
             Host.exit(try execute(words).rawValue)
         } catch {
-            let failure = explain(error)
+            let failure = Failure(explaining: error)
             try? StandardStream.error.write("gpuspool: \(failure.message)\n")
             Host.exit(failure.code.rawValue)
         }
@@ -60,16 +60,5 @@ enum Gpuspool {
             if option?.value != nil, let value = rest.popFirst() { before.append(value) }
         }
         return nil
-    }
-
-    private static func explain(_ error: any Error) -> Failure {
-        switch error {
-        case let failure as Failure: failure
-        case let error as SystemError: Failure(error)
-        case let problem as PipelineProblem: Failure(.configuration, problem.description)
-        case let problem as LayoutProblem: Failure(.configuration, problem.description)
-        case let problem as SettingProblem: Failure(.configuration, problem.description)
-        default: Failure(.internalError, "\(error)")
-        }
     }
 }

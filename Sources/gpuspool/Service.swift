@@ -1,0 +1,233 @@
+// One process that plays one or more roles until it is told to stop.
+//
+// The roles share one open spool. When that is not what stands at its path any more, or its disk
+// is gone, the service lets go of all of them and of everything it holds open, so that the disk
+// can be unmounted; it says so once and waits until a spool stands there. A limit of the machine
+// met at the start is waited for in the same way; anything else wrong then ends it.
+
+internal import Linux
+internal import Spool
+internal import SpoolFormat
+internal import Worker
+
+/// What a process does for a spool.
+struct Roles: OptionSet {
+    let rawValue: Int
+
+    /// Serves the door and writes the views.
+    static let watch = Roles(rawValue: 1)
+    /// Runs jobs.
+    static let work = Roles(rawValue: 2)
+    /// Removes what ended long ago.
+    static let clean = Roles(rawValue: 4)
+}
+
+/// Plays roles on the spool that stands at a path.
+final class Service {
+    /// An open spool and who serves it.
+    private struct Staff {
+        let spool: Spool
+        let presence: Presence
+        var watcher: Watcher?
+        var worker: Worker?
+        var cleaner: Cleaner?
+    }
+
+    private let invocation: Invocation
+    private let roles: Roles
+    private let grace: Duration?
+    private let log: Log
+    private let path: Path
+    private let loop: EventLoop
+    private var signals: Signals?
+    private var mounts: MountTable?
+    private var check: Deferred?
+    private var haveMountsChanged = false
+    private var staff: Staff?
+    /// While there is nothing to serve: what it waits with, and why the last try failed.
+    private var vigil: Vigil?
+    private var timer: Timer?
+    private var obstacle: String?
+    private var isStopping = false
+    private var failure: Failure?
+
+    /// How long until another try where no event comes.
+    private static let patience = Duration.seconds(5)
+
+    init(_ invocation: Invocation, _ roles: Roles) throws {
+        self.invocation = invocation
+        self.roles = roles
+        _ = try invocation.operands(0...0, of: "run, watch and work")
+        grace = try invocation.text("--grace").map { text in
+            guard let grace = DurationText.parse(text) else {
+                throw Failure(.usage, "--grace is '\(text)'; it must be seconds, like 25.")
+            }
+            return grace
+        }
+        log = try invocation.log()
+        path = (try? Host.resolve(invocation.spoolPath)) ?? invocation.spoolPath
+        loop = try EventLoop()
+    }
+
+    func run() throws -> ExitCode {
+        // Blocked before anything else: a signal that comes early waits for the loop.
+        signals = try Signals([.terminate, .interrupt, .hangUp], on: loop) { [unowned self] in
+            if $0 == .hangUp { rereadSettings() } else { stop() }
+        }
+        let check = Deferred(loop) { [unowned self] in look() }
+        self.check = check
+        timer = try Timer(loop) { check.request() }
+        // Without it only what raises events is seen.
+        mounts = try? MountTable(loop) { [unowned self] in
+            haveMountsChanged = true
+            check.request()
+        }
+        // What went wrong may be that the spool is gone.
+        loop.turnEnded = { [unowned self] in
+            if staff?.spool.log.troubles.takeNews() == true { check.request() }
+        }
+        try begin()
+        try loop.run()
+        if let failure { throw failure }
+        return .done
+    }
+
+    private func begin() throws {
+        let settings = try settings()
+        do {
+            try invocation.checked {
+                try SpoolLayout.complete(invocation.spoolPath, settings: settings)
+            }
+            try open()
+        } catch let error as SystemError where error.isGeneral {
+            wait(for: error, "'\(path)' cannot be served yet")
+        }
+    }
+
+    /// Flags go before everything else, also when the file is read again.
+    private func settings() throws -> Settings {
+        var settings = try invocation.settings()
+        settings.grace = grace ?? settings.grace
+        for name in settings.withoutEffect {
+            log.write("The setting \(name) has no effect in this version", .warning)
+        }
+        return settings
+    }
+
+    /// SIGHUP: what cannot be used changes nothing. Without a spool there is nothing to change:
+    /// the settings are read when it is opened.
+    private func rereadSettings() {
+        guard let staff else { return }
+        do {
+            staff.spool.settings = try settings()
+        } catch {
+            let reason = Failure(explaining: error).message
+            return log.write("The settings stay as they were: \(reason)", .error)
+        }
+        log.write("Settings read again")
+        staff.watcher?.settingsChanged()
+        staff.worker?.settingsChanged()
+        staff.cleaner?.settingsChanged()
+    }
+
+    private func open() throws {
+        let spool = try invocation.spool()
+        spool.settings.grace = grace ?? spool.settings.grace
+        let presence = try self.presence(spool)
+        var staff = Staff(spool: spool, presence: presence)
+        do {
+            if roles.contains(.watch) { staff.watcher = try startWatcher(spool) }
+            if roles.contains(.work) {
+                staff.worker = try Worker(
+                    spool, name: try invocation.text("--name"), on: loop
+                ) { [unowned self] in workerEnded($0) }
+            }
+        } catch let error as SystemError where error.isDiskFull && roles.contains(.clean) {
+            // Cleanup makes room; it must not wait for those who need it.
+            try? Retention(spool).sweep(asOf: .now).log(to: log)
+            throw error
+        }
+        if roles.contains(.clean) { staff.cleaner = try Cleaner(spool, on: loop) }
+        self.staff = staff
+    }
+
+    private func presence(_ spool: Spool) throws -> Presence {
+        do throws(SystemError) {
+            return try Presence(spool, on: loop) { [weak check] in check?.request() }
+        } catch {
+            guard error.isNotFound else { throw error }
+            throw Failure(
+                .configuration,
+                "\(error). Make what is missing: gpuspool --spool '\(spool.path)' init")
+        }
+    }
+
+    private func startWatcher(_ spool: Spool) throws -> Watcher {
+        do {
+            return try Watcher.start(spool, on: loop)
+        } catch WatcherProblem.taken(let holder) {
+            throw Failure(
+                .configuration,
+                "another watcher serves '\(spool.path)': \(holder). Stop it first, or use it.")
+        } catch WatcherProblem.system(let error) { throw error }
+    }
+
+    private func stop() {
+        isStopping = true
+        guard let staff, let worker = staff.worker else { return loop.stop() }
+        worker.stop(grace: staff.spool.settings.grace)
+    }
+
+    private func workerEnded(_ end: Worker.WorkerEnd) {
+        if case .broken(let error) = end {
+            failure = Failure(.jobFailed, "the pipeline cannot start: \(error)")
+        }
+        loop.stop()
+    }
+
+    // MARK: A spool that comes and goes
+
+    /// After an event, a mount, an error, or for another try.
+    private func look() {
+        defer { haveMountsChanged = false }
+        guard let staff else {
+            if !isStopping { reopen("'\(path)' cannot be served yet") }
+            return
+        }
+        if let loss = staff.presence.loss() {
+            letGo(loss)
+        } else if haveMountsChanged {
+            staff.watcher?.reopenReplaced()
+        }
+    }
+
+    private func letGo(_ loss: String) {
+        staff?.worker?.abandon()
+        staff = nil
+        guard !isStopping else {
+            log.write("The spool '\(path)' is lost: \(loss)", .error)
+            return loop.stop()
+        }
+        reopen("The spool '\(path)' is lost: \(loss)")
+    }
+
+    private func reopen(_ news: String) {
+        vigil?.look()
+        do {
+            try open()
+            log.write("\(news). Serving what stands there now.", .warning)
+            vigil = nil
+            obstacle = nil
+            timer?.set(nil)
+        } catch { wait(for: error, news) }
+    }
+
+    /// Tells why there is nothing to serve, when that is news, and waits.
+    private func wait(for error: any Error, _ news: String) {
+        let text = Failure(explaining: error).message
+        if text != obstacle { log.write("\(news). Waiting: \(text)", .error) }
+        obstacle = text
+        if vigil == nil { vigil = try? Vigil(path, on: loop) { [weak check] in check?.request() } }
+        timer?.set(.now + Service.patience)
+    }
+}
