@@ -18,6 +18,7 @@ import time
 import zlib
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
+EPOLL_WAIT = "281 " if os.uname().machine != "x86_64" else "232 "
 STATES = ("queued", "running", "done", "failed", "rejected")
 ENDED = ("done", "failed", "rejected")
 # The records that may stand in a state's directory.
@@ -28,8 +29,10 @@ STATUSES = {
     "failed": {"failed", "cancelled"},
     "rejected": {"rejected"},
 }
-# Answers every edit with a copy of the image; `slow` in the instruction: never.
+# Answers every edit with a copy of the image. An instruction may ask for something else: `fail`;
+# and, as long as there is no file `fast` beside the pipeline, `slow`, `again` and `die`.
 PIPELINE = r"""
+fast=${0%/*}/fast
 value() { value=${line#*\"$1\":\"}; value=${value%%\"*}; }
 while read -r line; do
     case $line in
@@ -39,10 +42,12 @@ while read -r line; do
         value image; image=$value
         value output
         case $line in
-        *'"instruction":"slow'*) continue ;;
         *'"instruction":"fail'*)
             echo "{\"event\":\"failed\",\"job_id\":\"$id\",\"error\":\"asked to\",\"kind\":\"pipeline\",\"retryable\":false}"
             continue ;;
+        esac
+        [ -e "$fast" ] || case $line in
+        *'"instruction":"slow'*) continue ;;
         *'"instruction":"again'*)
             echo "{\"event\":\"failed\",\"job_id\":\"$id\",\"error\":\"asked to\",\"kind\":\"pipeline\",\"retryable\":true}"
             continue ;;
@@ -144,34 +149,39 @@ class Role:
     """A process of the program; killed at the latest with its spool."""
 
     def __init__(self, name, words, log, under=(), environment=None):
-        self.name, self.log, self.is_traced = name, log, bool(under)
+        """`under`: the words of a tracer that leaves the program our own child (strace -D)."""
+        self.name, self.log = name, log
         with open(log, "ab") as file:
             self.process = subprocess.Popen(
                 [*under, *words], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                 env={**os.environ, **(environment or {})})
+        self.pid = self.process.pid
 
     @property
     def is_over(self):
         return self.process.poll() is not None
 
     @property
-    def pid(self):
-        """The program's own, also below strace; 0 when it has ended."""
-        if not self.is_traced:
-            return self.process.pid
-        pid = self.process.pid
+    def is_asleep(self):
+        """Whether it waits for events, with none to be read."""
+        return self._asks("syscall").startswith(EPOLL_WAIT)
+
+    def _asks(self, file):
         try:
-            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            return pathlib.Path(f"/proc/{self.pid}/{file}").read_text()
         except OSError:
-            return 0
-        return int(children[0]) if children else 0
+            return ""
+
+    def untrace(self):
+        """Ends its tracer; the program goes on undisturbed."""
+        until(lambda: self.is_asleep, f"{self.name} to sleep", role=self)
+        tracer = [line for line in self._asks("status").splitlines() if line.startswith("TracerPid")]
+        os.kill(int(tracer[0].split()[1]), signal.SIGKILL)
 
     def signal(self, number):
-        try:
-            if pid := self.pid:
-                os.kill(pid, number)
-        except ProcessLookupError:
-            pass
+        # The child is ours and not reaped yet: the number cannot be another process's.
+        if not self.is_over:
+            self.process.send_signal(number)
 
     def wait(self, seconds=20):
         """Its exit code; below zero the signal it died of."""
@@ -185,8 +195,6 @@ class Role:
     def kill(self):
         """Ends it as the kernel or a power button would."""
         self.signal(signal.SIGKILL)
-        if self.is_traced and not self.pid:
-            self.process.kill()
         self.process.wait()
 
     def printed(self):
@@ -197,7 +205,7 @@ class Spool:
     """A spool in a directory of its own; `with` ends its roles and removes it."""
 
     def __init__(self, parent=None, settings=None, model=None):
-        """`model`: a directory made by `save`, to start from."""
+        """`model`: a directory made by `save`, to start from; no spool if it is not there."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gpuspool-", dir=parent))
         self.root = self.folder / "spool"
         self.settings = {"PIPELINE": f"exec /bin/sh {self.folder}/pipeline.sh",
@@ -206,7 +214,7 @@ class Spool:
         (self.folder / "pipeline.sh").write_text(PIPELINE)
         if model is None:
             self.run("init")
-        else:
+        elif os.path.exists(model):
             shutil.copytree(model, self.root, symlinks=True)
 
     def __enter__(self):
@@ -303,6 +311,10 @@ class Spool:
         until(lambda: all((self.root / state / job).is_dir() for job in jobs),
               f"{jobs} in {state}", role=role)
 
+    def let_go(self):
+        """From now on the pipeline does every job at once."""
+        (self.folder / "fast").touch()
+
     def is_at_rest(self):
         """Nothing is on its way any more: every drop stands at its end."""
         return not any(map(self.names, ("queued", "running", ".spool/staging"))) \
@@ -332,6 +344,14 @@ def bundles(spool):
     return places
 
 
+def where(spool, drop):
+    """The directory of the spool that holds a drop's JSON; 'gone' when there is none."""
+    for place, files in bundles(spool).items():
+        if drop.files[0] in files.values():
+            return place.split("/")[0]
+    return "gone"
+
+
 def check(spool, drops=None, removed=None, at_rest=True, maximum=None):
     """What is wrong with a spool in which these drops were dropped; one sentence each.
 
@@ -345,11 +365,12 @@ def check(spool, drops=None, removed=None, at_rest=True, maximum=None):
     for place, files in places.items():
         for data in files.values():
             owners.setdefault(data, set()).add(place)
-    problems, known = [], set()
-    for drop in drops:
-        here = set().union(*(owners.get(data, set()) for data in drop.files))
-        known |= here
+    problems = []
+    homes = {drop: set().union(*(owners.get(data, set()) for data in drop.files))
+             for drop in drops}
+    for drop, here in homes.items():
         problems += _drop_problems(drop, here, places, drop in removed, at_rest)
+    known = set().union(*homes.values())
     for place, files in places.items():
         state = place.split("/")[0]
         if state in STATES:
@@ -360,9 +381,24 @@ def check(spool, drops=None, removed=None, at_rest=True, maximum=None):
     if maximum is not None and live > maximum:
         problems.append(f"I5: {live} jobs are live, at most {maximum} may be")
     if at_rest:
+        problems += _total_problems(spool, homes)
         problems += [f"{place} was left behind" for name in ("running", ".spool/staging", ".spool/tmp")
                      for place in map((name + "/{}").format, spool.names(name))]
     return problems
+
+
+def _total_problems(spool, homes):
+    """R14: what ended is counted once, also when cleanup was cut off."""
+    totals = spool.json(".spool/totals") or {}
+    counted = {bytes.fromhex(name).decode() for name in totals.get("counted", [])}
+    ended = [name for state in ENDED for name in spool.names(state)]
+    ended += [name for name in spool.names(".spool/trash") if name not in counted]
+    told = len(ended) + sum(totals.get(key, 0) for key in ("completed", "failed", "rejected"))
+    live = [drop for drop, places in homes.items()
+            if any(place.split("/")[0] in ("incoming", "queued", "running") for place in places)]
+    if told != len(homes) - len(live):
+        yield (f"R14: totals and directories tell of {told} ended jobs; {len(homes)} were dropped "
+               f"and {len(live)} of them are live: {totals}")
 
 
 def _drop_problems(drop, here, places, is_removed, at_rest):
@@ -372,7 +408,7 @@ def _drop_problems(drop, here, places, is_removed, at_rest):
     if len(here) > 1:
         under_way = all(place.startswith(("incoming", ".spool/staging/")) for place in here)
         return [] if under_way and not at_rest else [f"I1: {said} stands in {sorted(here)}"]
-    place = here.pop()
+    (place,) = here
     missing = [data[:40] for data in drop.files if data not in places[place].values()]
     return [f"I7: {said} in {place} is not whole: {missing} is missing"] if missing else []
 

@@ -1,0 +1,119 @@
+"""A role below strace: the calls it makes on its spool, and how to end or disturb it at one of them.
+
+strace follows the program alone, not its children, and the program has one thread: the N-th call
+of a name is the same one in every run of the same scenario.
+"""
+
+import dataclasses
+import re
+import shutil
+import signal
+
+from harness import until
+
+# What changes a file system, or makes a change durable.
+CHANGING = {
+    "open", "openat", "openat2", "mkdir", "mkdirat", "mknodat", "rename", "renameat", "renameat2",
+    "unlink", "unlinkat", "rmdir", "link", "linkat", "symlink", "symlinkat", "write", "writev",
+    "pwrite64", "ftruncate", "truncate", "fallocate", "chmod", "fchmod", "fchmodat", "fchown",
+    "fchownat", "utimensat", "fsync", "fdatasync", "syncfs", "sync_file_range",
+    "copy_file_range", "sendfile", "ioctl", "setxattr", "fsetxattr",
+}
+# What only looks, or takes what the kernel gives back when the process dies: a kill there leaves
+# the same spool as one at the next call that changes something.
+LOOKING = {
+    "stat", "lstat", "newfstatat", "statx", "fstat", "access", "faccessat2", "getdents64", "read",
+    "pread64", "lseek", "flock", "fcntl", "statfs", "fstatfs", "readlinkat", "inotify_init1",
+    "inotify_add_watch", "inotify_rm_watch",
+}
+# What another process, another time and chance make different.
+VOLATILE = re.compile(r"(?<=\.spool/tmp/)[^/\" ]+|(?<=\.spool/inlet/)[^/\" ]+"
+                      r"|\b\d{8}_\d{6}_s\d+_[0-9a-f]{8}|\b\d{15,}\.\d+|\b\d{4,}\b")
+LINE = re.compile(r"(\w+)\((.*)")
+PATHS = re.compile(r'\d+<([^>]*)>|"((?:[^"\\]|\\.)*)"')
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """The `number`-th call of `name` in its run, counted from 1, and the paths it names."""
+    name: str
+    number: int
+    paths: tuple
+
+    def __str__(self):
+        return f"{self.name} #{self.number} {' '.join(self.paths)}"
+
+
+def is_possible():
+    """Whether programs can be traced here."""
+    return shutil.which("strace") is not None
+
+
+def words(log, names, inject=None, paths=()):
+    """The words before a command that trace its calls of `names` into `log`.
+
+    `inject`: what strace is to do to calls, as it calls it; `paths`: only calls on these.
+    """
+    options = ["-e", f"trace={','.join(sorted(names))}"]
+    options += ["-e", f"inject={inject}"] if inject else []
+    options += [word for path in paths for word in ("-P", str(path))]
+    return ["strace", "-D", "-q", "-y", "-s", "300", "-o", str(log), *options]
+
+
+def environment():
+    """Sets and dictionaries have the same order in every run."""
+    return {"SWIFT_DETERMINISTIC_HASHING": "1"}
+
+
+def read(log):
+    """The lines of a run that is over."""
+    def ended():
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return lines if lines and lines[-1].startswith("+++ ") else None
+    return until(ended, f"the end of {log}")
+
+
+def calls(lines, root, names):
+    """The calls of these names on the spool at `root`, in order."""
+    counts, found = {}, []
+    for line in lines:
+        match = LINE.match(line)
+        if not match:
+            continue
+        name, rest = match.groups()
+        counts[name] = counts.get(name, 0) + 1
+        if name in names and _concerns(name, rest, str(root), names):
+            found.append(Call(name, counts[name], _paths(name, rest, str(root))))
+    return found
+
+
+def _concerns(name, rest, root, names):
+    if name == "inotify_init1":
+        return True
+    if not any(root + end in rest for end in '/>"'):
+        return False
+    if name in ("open", "openat", "openat2"):
+        # Opening for reading changes nothing.
+        return "O_CREAT" in rest or "O_TRUNC" in rest or "getdents64" in names
+    return name != "ioctl" or "FICLONE" in rest
+
+
+def _paths(name, rest, root):
+    given = rest.split(") = ")[0]
+    found = [descriptor or text for descriptor, text in PATHS.findall(given)]
+    if name in ("write", "pwrite64", "read", "pread64"):
+        found = found[:1]
+    return tuple(VOLATILE.sub("#", path.replace(root, "")) for path in found)
+
+
+def killed_at(lines, root):
+    """The call that a run was on its way into when SIGKILL ended it; None for another end."""
+    if lines[-1] != "+++ killed by SIGKILL +++":
+        return None
+    last = [line for line in lines if LINE.match(line)][-1]
+    name = LINE.match(last).group(1)
+    found = calls(lines, root, {name} | LOOKING)
+    return found[-1] if found and found[-1].name == name else None
+
+
+KILLED = -signal.SIGKILL
