@@ -1,7 +1,8 @@
 // The directories of a spool: made, checked, upgraded.
 //
 // Making is idempotent: a crash in between leaves some directories, and the next `init` makes the
-// rest. `.spool/version` is written last, so that its presence means that all others are there.
+// rest (the next `run` too, once the states' directories stand). `.spool/version` is written last,
+// so that its presence means that all others are there.
 
 public import Linux
 public import SpoolFormat
@@ -46,8 +47,9 @@ public enum SpoolLayout {
         } catch { throw .system(error) }
         do throws(SystemError) {
             let root = try Directory(path)
-            try write("\(version)\n", to: .hidden(SpoolFile.Hidden.version), in: root)
             try write(SettingsTemplate.text, to: Path(SpoolFile.settings), in: root)
+            try write("\(version)\n", to: .hidden(SpoolFile.Hidden.version), in: root)
+            try root.directory(Path(SpoolFile.hidden)).sync()
             try root.sync()
         } catch { throw .system(error) }
     }
@@ -58,11 +60,13 @@ public enum SpoolLayout {
     public static func complete(_ path: Path, settings: Settings) throws(LayoutProblem) {
         do throws(SystemError) {
             let root = try Directory(path)
-            guard try root.status(of: Path(SpoolFile.hidden)) == nil else { return }
+            let version = Path.hidden(SpoolFile.Hidden.version)
+            guard try root.status(of: version) == nil else { return }
             for name in JobState.allCases.map({ Path($0) }) + [.incoming]
             where try root.status(of: name)?.kind != .directory { return }
         } catch {
-            if error.isNotFound { return }
+            // Other users may not look into `.spool/`.
+            if error.isNotFound || error.code == .accessDenied { return }
             throw .system(error)
         }
         try make(at: path, settings: settings)
@@ -127,14 +131,20 @@ public enum SpoolLayout {
         }
     }
 
+    /// As a whole or not at all: an empty version would be taken for an unknown one for ever.
     private static func write(_ text: String, to path: Path, in root: borrowing Directory)
         throws(SystemError)
     {
+        guard try root.status(of: path) == nil else { return }
+        let way = Path.temporary()
+        let file = try root.create(way, mode: 0o644)
+        try file.write(text.utf8)
+        try file.sync()
         do throws(SystemError) {
-            let file = try root.create(path, mode: 0o644)
-            try file.write(text.utf8)
-            try file.sync()
+            try root.rename(way, to: path)
         } catch {
+            // Somebody else made it meanwhile.
+            try? root.remove(way)
             guard error.code == .exists else { throw error }
         }
     }

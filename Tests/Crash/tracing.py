@@ -5,6 +5,7 @@ of a name is the same one in every run of the same scenario.
 """
 
 import dataclasses
+import os
 import re
 import shutil
 import signal
@@ -28,7 +29,7 @@ LOOKING = {
 }
 # What another process, another time and chance make different.
 VOLATILE = re.compile(r"(?<=\.spool/tmp/)[^/\" ]+|(?<=\.spool/inlet/)[^/\" ]+"
-                      r"|\b\d{8}_\d{6}_s\d+_[0-9a-f]{8}|\b\d{15,}\.\d+|\b\d{4,}\b")
+                      r"|\d{8}_\d{6}_s\d+_[0-9a-f]{8}|\b\d{15,}\.\d+|\b\d{4,}\b")
 LINE = re.compile(r"(\w+)\((.*)")
 PATHS = re.compile(r'\d+<([^>]*)>|"((?:[^"\\]|\\.)*)"')
 
@@ -82,15 +83,22 @@ def calls(lines, root, names):
             continue
         name, rest = match.groups()
         counts[name] = counts.get(name, 0) + 1
-        if name in names and _concerns(name, rest, str(root), names):
-            found.append(Call(name, counts[name], _paths(name, rest, str(root))))
+        paths = _paths(name, rest)
+        if name in names and _concerns(name, rest, paths, str(root), names):
+            found.append(Call(name, counts[name], tuple(_comparable(path, root) for path in paths)))
     return found
 
 
-def _concerns(name, rest, root, names):
+def _comparable(path, root):
+    return VOLATILE.sub("#", path.replace(str(root), "").replace(str(root.parent), "#"))
+
+
+def _concerns(name, rest, paths, root, names):
     if name == "inotify_init1":
         return True
-    if not any(root + end in rest for end in '/>"'):
+    # A name is relative to the descriptor before it.
+    whole = [*paths, *(os.path.join(*pair) for pair in zip(paths, paths[1:]))]
+    if not any((path + "/").startswith(root + "/") for path in whole):
         return False
     if name in ("open", "openat", "openat2"):
         # Opening for reading changes nothing.
@@ -98,12 +106,12 @@ def _concerns(name, rest, root, names):
     return name != "ioctl" or "FICLONE" in rest
 
 
-def _paths(name, rest, root):
+def _paths(name, rest):
+    """The paths that a call names, by their text or by a descriptor."""
     given = rest.split(") = ")[0]
     found = [descriptor or text for descriptor, text in PATHS.findall(given)]
-    if name in ("write", "pwrite64", "read", "pread64"):
-        found = found[:1]
-    return tuple(VOLATILE.sub("#", path.replace(root, "")) for path in found)
+    # What is read and written is no path.
+    return found[:1] if name in ("write", "pwrite64", "read", "pread64") else found
 
 
 def killed_at(lines, root):

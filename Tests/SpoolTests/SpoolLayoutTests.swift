@@ -105,6 +105,22 @@ import Testing
         #expect(try temporary.text("checkout/.spool/version") == "1\n")
     }
 
+    /// A process that was killed between the first directory of `.spool/` and its version left a
+    /// spool that `run` refused until somebody gave `init`.
+    @Test func `a checkout whose completion was cut off is completed`() throws {
+        let path = temporary.spool.path
+        try temporary.spool.root.remove(".spool/version")
+        try temporary.spool.root.removeDirectory(".spool/tmp")
+        try SpoolLayout.complete(path, settings: Settings())
+        #expect(try temporary.text(".spool/version") == "1\n")
+        try SpoolLayout.check(path)
+    }
+
+    @Test func `making a spool leaves no temporary file`() throws {
+        try make("new")
+        #expect(try temporary.names("new/.spool/tmp") == [])
+    }
+
     @Test func `completing what is not there makes nothing`() throws {
         let path = temporary.spool.path / "nowhere"
         #expect(
