@@ -41,6 +41,8 @@ public enum SpoolFile {
         public static let keys = "keys"
         /// Temporary files on their way to another place in the spool.
         public static let temporary = "tmp"
+        /// What `verify --repair` moved aside; made when it is needed.
+        public static let aside = "aside"
         /// While it is there workers claim nothing.
         public static let paused = "paused"
         /// While it is there the door is closed.

@@ -43,7 +43,7 @@ struct Subcommand: Sendable {
     /// All commands, in the order of the help.
     static let all: [Subcommand] = [
         .initialize, .run, .watch, .work, .clean, .submit, .status, .queue, .list, .cancel, .hold,
-        .release, .retry, .replay, .pause, .drain, .resume, .station, .demo,
+        .release, .retry, .replay, .pause, .drain, .resume, .station, .verify, .demo,
     ]
 
     /// Options that every command takes.

@@ -1,0 +1,419 @@
+// `verify --repair`: puts right what can be put right without guessing, and moves the rest aside.
+//
+// Each repair of a bundle is done under its lease (R1), after a look under that lease, and goes
+// through the same steps as the service's own transitions: what is written is durable before the
+// rename, so that a crash leaves the bundle as it was or as it should be; at worst a bundle in
+// `queued/` has the wrong mtime, which the next repair sets. What is moved aside stands, with a
+// line that says why, in a directory of its own in `.spool/aside/`. Nothing that a station sent is
+// deleted, and a job that cannot go on ends in `failed/` or `rejected/`: its sender gets an answer.
+//
+// What takes a job out of `queued/` or `running/` without an arrival elsewhere would keep its slot
+// in a watcher's count (R5), and some files are the watcher's alone (R9): that is done only while
+// we hold the watcher's lock. A lease is made only while, besides, no worker runs: one that still
+// holds the lease that was lost must not act beside the next holder (I4).
+
+internal import Linux
+internal import SpoolFormat
+
+/// Puts things right, one at a time.
+struct Repair {
+    /// What came of it.
+    enum Outcome {
+        /// It is right; the bundle stands there now, or was moved aside.
+        case mended(Subject?)
+        /// Nothing was done, for this reason.
+        case left(String)
+    }
+
+    let spool: Spool
+    /// Whether we hold the watcher's lock.
+    let isAtRest: Bool
+    private let hasWorkers: Bool
+
+    init(_ spool: Spool, isAtRest: Bool) throws(SystemError) {
+        self.spool = spool
+        self.isAtRest = isAtRest
+        let workers = Path.hidden(SpoolFile.Hidden.workers)
+        var hasWorkers = false
+        for name in try spool.names(in: workers) where name.text?.hasSuffix(".lock") == true {
+            if try spool.root.open(workers / name).isLocked() { hasWorkers = true }
+        }
+        self.hasWorkers = hasWorkers
+    }
+
+    /// Asks for the watcher's lock, so that no watcher starts; false when one runs.
+    static func lock(_ file: borrowing File) throws(SystemError) -> Bool {
+        for _ in 0..<100 {
+            if try file.tryLock() {
+                try file.truncate(to: 0)
+                try file.write("verify --repair, process \(Host.pid) on \(Host.name)\n".utf8)
+                return true
+            }
+            // Those who only ask whether it is held hold it for microseconds.
+            Moment.pause(.milliseconds(2))
+        }
+        return false
+    }
+
+    /// Why this cannot be done while others run; nil when it can.
+    private func hindrance(_ mend: Mend, _ state: JobState?) -> String? {
+        let needsRest: Bool =
+            switch mend {
+            case .lease, .retryOrder, .double, .refuse, .remove: true
+            case .aside: state.map { !$0.isFinished } ?? true
+            default: false
+            }
+        if needsRest, !isAtRest { return "stop the watcher first" }
+        if mend == .lease, hasWorkers { return "stop the workers first" }
+        return nil
+    }
+
+    // MARK: Bundles
+
+    /// Puts one flaw of a bundle right, if a new look under the lease still shows it.
+    func mend(
+        _ flaw: Flaw, of subject: Subject, look: (Subject) throws(SystemError) -> BundleLook?
+    ) throws(SystemError) -> Outcome {
+        guard let mend = flaw.mend else { return .left("there is no way without guessing") }
+        if let hindrance = hindrance(mend, subject.state) { return .left(hindrance) }
+        switch try spool.lease(subject.path) {
+        case .busy: return .left("somebody holds its lease")
+        case .gone:
+            // No lease, or no bundle at all.
+            guard mend == .aside || mend == .lease, let again = try look(subject),
+                again.flaws.contains(flaw)
+            else { return .left("it changed meanwhile") }
+            return .mended(try perform(mend, flaw, subject, nil))
+        case .held(let lease):
+            guard let again = try look(subject), again.flaws.contains(flaw) else {
+                return .left("it changed meanwhile")
+            }
+            let outcome = Outcome.mended(try perform(mend, flaw, subject, again.record))
+            _ = consume lease
+            return outcome
+        }
+    }
+
+    private func perform(
+        _ mend: Mend, _ flaw: Flaw, _ subject: Subject, _ record: JobRecord?
+    ) throws(SystemError) -> Subject? {
+        switch mend {
+        case .layout, .double, .refuse, .remove: return subject
+        case .aside:
+            try setAside(subject.path, because: flaw.detail)
+            return nil
+        case .lease: try makeLease(subject.path)
+        case .leaseMode: try spool.root.open(subject.path / Path(BundleFile.lease)).setMode(0o600)
+        case .retryOrder: try writeRetryOrder(subject)
+        case .part(let name): try setAside(subject.path / name, because: flaw.detail)
+        case .copy(let name): try replaceByCopy(subject.path / name)
+        case .reason: try writeReason(subject, record)
+        case .stamp: break
+        case .withdraw(let name):
+            try setAside(subject.path / name, because: flaw.detail)
+            guard var record else { return subject }
+            record.image = nil
+            try write(record, subject)
+        case .record, .recordFromReason, .claim: return try correct(subject, mend, record)
+        case .move(let state):
+            guard let record else { return subject }
+            return try move(subject, to: state, record)
+        case .end(let cause): return try end(subject, cause, record)
+        }
+        let known = try read(subject)
+        try stamp(subject, known)
+        return subject
+    }
+
+    private func read(_ subject: Subject) throws(SystemError) -> JobRecord? {
+        guard let id = subject.id else { return nil }
+        return try spool.record(in: subject.path, of: id)
+    }
+
+    /// R2: what is made inside a bundle changes its mtime, which is its place in the queue.
+    private func stamp(_ subject: Subject, _ record: JobRecord?) throws(SystemError) {
+        let bundle = try spool.root.directory(subject.path)
+        if subject.state == .queued, let record {
+            try bundle.setModified(record.stamp)
+        } else if let ended = record?.view.completedAt, subject.state.isFinished {
+            try bundle.setModified(ended.nanoseconds)
+        }
+        try spool.flush(directory: subject.path)
+    }
+
+    /// Writes a record into a bundle that stays where it is.
+    private func write(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
+        try spool.write(record, in: subject.path, claim: subject.attempt?.claim ?? 0)
+        try stamp(subject, record)
+    }
+
+    private func makeLease(_ bundle: Path) throws(SystemError) {
+        let path = bundle / Path(BundleFile.lease)
+        let way = Path.temporary()
+        _ = try spool.root.create(way, mode: 0o600)
+        if try spool.root.status(of: path).map({ $0.kind != .file }) == true {
+            try setAside(path, because: "is no lease")
+        }
+        try spool.root.replace(path, with: way)
+    }
+
+    private func writeRetryOrder(_ subject: Subject) throws(SystemError) {
+        guard let id = subject.id else { return }
+        let order = Path.order(.retry, id)
+        _ = try spool.root.openOrCreate(order, mode: 0o600)
+        try spool.flush(directory: order.parent)
+    }
+
+    private func replaceByCopy(_ path: Path) throws(SystemError) {
+        let way = Path.temporary()
+        let copy = try spool.root.create(way, mode: 0o644)
+        try copy.copy(from: try spool.root.open(path))
+        try spool.flush(copy)
+        try spool.root.replace(path, with: way)
+    }
+
+    private func writeReason(_ subject: Subject, _ record: JobRecord?) throws(SystemError) {
+        guard let record, let reason = record.view.reason else { return }
+        let path = subject.path / Path(BundleFile.reason)
+        if try spool.root.status(of: path) != nil {
+            try setAside(path, because: "says something else than the record")
+        }
+        try spool.write(new: path, JSONText.encode(Reason.File(reason, of: record.view)))
+    }
+
+    // MARK: Records and states
+
+    private func correct(_ subject: Subject, _ mend: Mend, _ record: JobRecord?)
+        throws(SystemError) -> Subject
+    {
+        guard var record else { return subject }
+        var subject = subject
+        switch (mend, subject.state) {
+        case (.recordFromReason, _):
+            guard let told = try refusedRecord(subject) else { return subject }
+            record.view.reason = told.view.reason
+            record.view.status = .rejected
+            record.view.completedAt = record.view.completedAt ?? told.view.completedAt
+        case (.claim, _): subject = try correctClaim(subject, &record)
+        case (_, .queued): record.requeue()
+        default:
+            let modified = try spool.root.directory(subject.path).status().modified
+            record.view.completedAt = Timestamp(nanoseconds: modified)
+        }
+        try write(record, subject)
+        return subject
+    }
+
+    /// A number is never used twice (R2); recovery takes it from here.
+    private func correctClaim(_ subject: Subject, _ record: inout JobRecord) throws(SystemError)
+        -> Subject
+    {
+        guard let attempt = subject.attempt else { return subject }
+        record.requeue()
+        guard record.claims > attempt.claim else {
+            record.claims = attempt.claim - 1
+            return subject
+        }
+        let next = AttemptName(id: attempt.id, claim: record.claims + 1)
+        try spool.root.rename(subject.path, to: .bundle(next))
+        try spool.flush(directory: Path(.running))
+        return Subject(state: .running, name: Path(next.bytes))
+    }
+
+    /// The record of a refusal as `reason.json` tells it.
+    private func refusedRecord(_ subject: Subject) throws(SystemError) -> JobRecord? {
+        guard let id = subject.id,
+            let bytes = try spool.read(subject.path / Path(BundleFile.reason)),
+            var view = JSONText.decode(JobView.self, from: bytes), let reason = view.reason
+        else { return nil }
+        view.id = id
+        view.status = .rejected
+        view.error = reason.refusal.detail
+        view.completedAt = reason.rejectedAt
+        return JobRecord(view: view, image: nil, orderNanoseconds: 0)
+    }
+
+    private func move(_ subject: Subject, to state: JobState, _ record: JobRecord)
+        throws(SystemError) -> Subject
+    {
+        guard state != subject.state else {
+            try stamp(subject, record)
+            return subject
+        }
+        try spool.move(subject.path, to: state, record)
+        return Subject(state: state, name: Path(record.view.id))
+    }
+
+    /// Ends a job that cannot go on, and tells its sender.
+    private func end(_ subject: Subject, _ cause: String, _ record: JobRecord?)
+        throws(SystemError) -> Subject
+    {
+        guard let id = subject.id else { return subject }
+        if record == nil, subject.state == .rejected, let told = try refusedRecord(subject) {
+            try clearRecord(subject)
+            try write(told, subject)
+            return subject
+        }
+        if record == nil { try clearRecord(subject) }
+        let rebuilt = try rebuiltRecord(id, subject)
+        var record = record ?? rebuilt
+        // It would be in the way of a retry.
+        if let result = record.view.resultPath, BundleLook.isBareName(result),
+            try spool.root.status(of: subject.path / Path(result)) != nil
+        {
+            try setAside(subject.path / Path(result), because: "is no whole result")
+        }
+        record.view.status = .failed
+        record.view.completedAt = .now
+        record.view.resultPath = nil
+        record.view.progress = nil
+        record.view.error =
+            "The spool was damaged: \(cause). gpuspool verify ended the job; drop it again."
+        try spool.write(record, in: subject.path, claim: subject.attempt?.claim ?? 0)
+        return try move(subject, to: .failed, record)
+    }
+
+    /// What stands where the record should be is kept for a person.
+    private func clearRecord(_ subject: Subject) throws(SystemError) {
+        let path = subject.path / Path(BundleFile.record)
+        guard try spool.root.status(of: path) != nil else { return }
+        try setAside(path, because: "is no record that can be read")
+    }
+
+    /// Of what the record said the view tells most; without an image's name nobody retries it.
+    private func rebuiltRecord(_ id: JobID, _ subject: Subject) throws(SystemError) -> JobRecord {
+        let shown = try spool.read(.view(of: id))
+            .flatMap { JSONText.decode(JobView.self, from: $0) }
+        var view = shown ?? JobView(id: id, status: .failed)
+        view.id = id
+        view.position = nil
+        view.estimatedWaitSeconds = nil
+        view.waitingFor = nil
+        view.reason = nil
+        var record = JobRecord(view: view, image: nil, orderNanoseconds: 0)
+        record.claims = subject.attempt?.claim ?? 0
+        return record
+    }
+
+    // MARK: Whole things
+
+    func makeLayout(_ path: Path) throws(SystemError) -> Outcome {
+        if try spool.root.status(of: path) != nil {
+            try setAside(path, because: "stood where a directory must be")
+        }
+        do throws(LayoutProblem) {
+            try SpoolLayout.make(at: spool.path, settings: spool.settings)
+        } catch {
+            if case .system(let error) = error { throw error }
+            return .left("\(error)")
+        }
+        return .mended(nil)
+    }
+
+    /// Moves the less plain of two bundles of one job aside: the one that has not ended, the one
+    /// with more errors, else the later one.
+    func separate(
+        _ one: Subject, _ other: Subject, look: (Subject) throws(SystemError) -> BundleLook?
+    ) throws(SystemError) -> Outcome {
+        if let hindrance = hindrance(.double, nil) { return .left(hindrance) }
+        var ranks: [(isLive: Int, errors: Int)] = []
+        for subject in [one, other] {
+            guard let seen = try look(subject) else { return .left("it changed meanwhile") }
+            let errors = seen.flaws.filter { $0.severity == .error }.count
+            ranks.append((subject.state.isFinished ? 0 : 1, errors))
+        }
+        let (less, more) = ranks[0] > ranks[1] ? (one, other) : (other, one)
+        // A holder may be about to move it; without a lease nobody can.
+        switch try spool.lease(less.path) {
+        case .busy: return .left("somebody holds its lease")
+        case .gone: try setAside(less.path, because: "is the same job as '\(more.path)'")
+        case .held(let lease):
+            try setAside(less.path, because: "is the same job as '\(more.path)'")
+            _ = consume lease
+        }
+        return .mended(nil)
+    }
+
+    func remove(order path: Path) throws(SystemError) -> Outcome {
+        guard isAtRest else { return .left("stop the watcher first") }
+        guard try spool.root.status(of: path)?.kind == .file else {
+            try setAside(path, because: "is no order")
+            return .mended(nil)
+        }
+        try spool.root.remove(path)
+        try spool.flush(directory: path.parent)
+        return .mended(nil)
+    }
+
+    // MARK: Staging
+
+    /// The watcher's own place: only while there is none.
+    func mend(_ flaw: Flaw, staged path: Path) throws(SystemError) -> Outcome {
+        guard isAtRest else { return .left("stop the watcher first") }
+        switch flaw.mend {
+        case .aside: try setAside(path, because: flaw.detail)
+        case .lease: try makeLease(path)
+        case .refuse:
+            guard let id = try? JobID(path.lastComponent.bytes) else { return .left("no name") }
+            try refuse(id, path)
+        default: return .left("there is no way without guessing")
+        }
+        return .mended(nil)
+    }
+
+    /// I7: what was taken, by whatever drop, ends in `rejected/` with an answer.
+    private func refuse(_ id: JobID, _ path: Path) throws(SystemError) {
+        let refusal = Refusal(
+            .incompleteBundle,
+            "The spool was damaged: what this drop was to become is not known any more. "
+                + "Drop both files again.")
+        let reason = Reason(refusal, retryAfterSeconds: 0, at: .now)
+        var view = JobView(id: id, status: .rejected)
+        view.error = refusal.detail
+        view.completedAt = reason.rejectedAt
+        view.droppedAs = id.text
+        view.reason = reason
+        try makeLease(path)
+        for name in [BundleFile.members, BundleFile.reason, BundleFile.record].map({ Path($0) })
+        where try spool.root.status(of: path / name) != nil {
+            try setAside(path / name, because: "cannot be read")
+        }
+        let file = path / Path(BundleFile.reason)
+        try spool.write(new: file, JSONText.encode(Reason.File(reason, of: view)))
+        let record = JobRecord(view: view, image: nil, orderNanoseconds: 0)
+        try spool.write(record, in: path)
+        try spool.move(path, to: .rejected, record)
+    }
+
+    // MARK: Aside
+
+    /// Moves something to `.spool/aside/NAME.NS.PID/`, beside a line that says why.
+    func setAside(_ path: Path, because why: String) throws(SystemError) {
+        let aside = Path.hidden(SpoolFile.Hidden.aside)
+        do throws(SystemError) {
+            try spool.root.makeDirectory(aside, mode: 0o700)
+            try spool.flush(directory: Path(SpoolFile.hidden))
+        } catch { guard error.code == .exists else { throw error } }
+        let name = path.lastComponent
+        // A name may be as long as the disk allows.
+        let suffix = Array(".\(WallClock.nanoseconds).\(Host.pid)".utf8)
+        let place = aside / Path(name.bytes.prefix(200) + suffix)
+        try spool.root.makeDirectory(place, mode: 0o700)
+        let note = Path(name == "why.txt" ? "why.1.txt" : "why.txt")
+        try spool.write(new: place / note, Array("'\(path)' \(why).\n".utf8))
+        try spool.root.rename(path, to: place / name)
+        for directory in [place, aside, path.parent] { try spool.flush(directory: directory) }
+    }
+}
+
+extension JobRecord {
+    /// Says what the record of a waiting job says.
+    fileprivate mutating func requeue() {
+        view.status = .queued
+        view.startedAt = nil
+        view.completedAt = nil
+        view.resultPath = nil
+        view.resultSeed = nil
+        view.progress = nil
+    }
+}
