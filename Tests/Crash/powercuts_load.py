@@ -1,0 +1,300 @@
+"""Load for the power cuts: a sender that flushes like `submit` or not at all, and a witness.
+
+What the sender may rely on after a cut is noted when it happens, and only then:
+  given    all files of the drop and their names are on the disk (the sender's own fsyncs)
+  queued   it was seen in queued/ or running/: its bytes are safe whoever wrote them (I2)
+  done … rejected   it was seen there: so it ends, and it is never run again (I3)
+  told     the log's line of it: its name in that directory is on the disk too
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import re
+import struct
+import threading
+import time
+import zlib
+
+import harness
+from soak_events import MOVED_TO, Events
+
+PIPELINE = r"""
+import json, os, shutil, sys, time
+log = open(sys.argv[1], "a", buffering=1)
+for line in sys.stdin:
+    order = json.loads(line)
+    answer = {"event": "ready", "model": "copy", "models": ["copy"]}
+    if order["op"] == "edit":
+        log.write(order["instruction"] + "\n")
+        answer = {"event": "done", "job_id": order["job_id"], "seed": 1}
+        if "slowly" in order["instruction"]:
+            time.sleep(0.05)
+        if "fail" in order["instruction"]:
+            answer = {"event": "failed", "job_id": order["job_id"], "error": "asked to",
+                      "kind": "pipeline", "retryable": False}
+        else:
+            shutil.copyfile(order["image"], order["output"])
+    print(json.dumps(answer), flush=True)
+"""
+STATION = "kiosk"
+
+
+@dataclasses.dataclass(eq=False)
+class Sent:
+    """A drop, and what was promised of it."""
+    drop: harness.Drop
+    job: str
+    text: str  # its instruction, which is also its line in the pipeline's log
+    end: str  # where it must end
+    round: int  # the cuts before it
+    is_promised: bool = False
+    state: str = ""  # where it was seen to have ended
+    told: str = ""  # the state that the log told
+    result: str = ""
+    runs: int = -1  # how often it had run when it was seen to have ended
+    order: int = 0
+
+    def __str__(self):
+        return f"{self.drop.name} ({self.text!r})"
+
+
+class CutSpool(harness.Spool):
+    """A spool on a disk whose power is cut; logs and pipeline stand elsewhere."""
+
+    def __init__(self, disk, settings):
+        self.disk, self.folder, self.root = disk, disk.folder, disk.place / "spool"
+        self.drops, self.roles, self.removed = [], [], set()
+        self.sent, self.newest, self.cuts = [], {}, 0
+        self.jobs_log = self.folder / "jobs.log"
+        self.jobs_log.touch()
+        pipeline = self.folder / "pipeline.py"
+        pipeline.write_text(PIPELINE)
+        self.settings = {
+            "PIPELINE": f"exec /usr/bin/python3 -IS {pipeline} {self.jobs_log}",
+            "SETTLE_SECONDS": "0.02", "MAX_INFLIGHT_JOBS": "1000", "MAX_ATTEMPTS": "1000",
+            "MIN_FREE_BYTES": "0", **settings}
+        self.run("init")
+        self.run("station", "add", STATION)
+        descriptor = os.open(self.root, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        os.sync()
+
+    def runs(self):
+        """How often each instruction was sent to a pipeline."""
+        counts = {}
+        for line in self.jobs_log.read_text().splitlines():
+            counts[line] = counts.get(line, 0) + 1
+        return counts
+
+    def knows(self, sent):
+        """Whether what happens to this drop promises something.
+
+        What a sender that does not flush sent before the last cut may be half of it.
+        """
+        return sent is not None and (sent.is_promised or sent.round == self.cuts)
+
+
+def image(rng, number):
+    """A PNG of its own, up to some 60 KB."""
+    noise = rng.randbytes(rng.choice((0, 3000, 20000, 60000)))
+    rows = b"".join(b"\0" + bytes(48) for _ in range(16))
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)),
+             (b"tEXt", b"Comment\0" + str(number).encode()), (b"noIs", noise),
+             (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(harness.chunk(*part) for part in parts)
+
+
+def write(path, data, flush):
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        if flush:
+            os.fsync(file.fileno())
+
+
+def flush(directory):
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Sender:
+    """Drops at random until the power is cut, which it sees as an error."""
+
+    def __init__(self, spool, rng):
+        self.spool, self.rng = spool, rng
+        ended = [sent for sent in spool.sent
+                 if sent.told in harness.ENDED and sent.job == sent.drop.name]
+        # Only names whose jobs ended before the last cut: the others may come back to life.
+        self.free = [sent.job for sent in ended if spool.newest[sent.job] is sent]
+
+    def send(self, count):
+        """False when the power was cut."""
+        try:
+            for _ in range(count):
+                self.send_one()
+        except OSError:
+            return False
+        return True
+
+    def send_one(self):
+        rng, number = self.rng, len(self.spool.sent)
+        kind = rng.choices(("copy", "slowly", "fail", "bad"), (12, 2, 2, 2))[0]
+        text = f"{kind} {number}"
+        name = f"d{number}"
+        box = rng.choices(("incoming", f"incoming/{STATION}"), (4, 1))[0]
+        if self.free and box == "incoming" and rng.random() < 0.2:
+            name = self.free.pop(rng.randrange(len(self.free)))
+        request = {"instruction": text, "metadata": {"number": number}}
+        if kind == "bad":
+            request["colour"] = "blue"
+        files = {f"{name}.json": json.dumps(request).encode(),
+                 f"{name}.png": image(rng, number)}
+        job = name if box == "incoming" else f"{STATION}.{name}"
+        end = {"fail": "failed", "bad": "rejected"}.get(kind, "done")
+        sent = Sent(harness.Drop(name, tuple(files.values()), box), job, text, end,
+                    self.spool.cuts)
+        self.spool.sent.append(sent)
+        self.spool.newest[job] = sent
+        is_durable = rng.random() < 0.6
+        place = self.spool.root / box
+        if box == "incoming" and rng.random() < 0.2:
+            self.put_folder(place, name, files, is_durable)
+        else:
+            self.put_pair(place, files, is_durable)
+        if is_durable:
+            flush(place)
+            sent.is_promised = True
+
+    def put_pair(self, place, files, is_durable):
+        order = list(files)
+        self.rng.shuffle(order)
+        # Renamed into place or written there, as stations do.
+        renames = self.rng.random() < 0.8
+        for name in order:
+            way = place / (name + ".part" if renames else name)
+            write(way, files[name], is_durable)
+            if renames:
+                os.rename(way, place / name)
+
+    def put_folder(self, place, name, files, is_durable):
+        part = place / (name + ".part")
+        part.mkdir()
+        for file, data in files.items():
+            write(part / file, data, is_durable)
+        if is_durable:
+            flush(part)
+        os.rename(part, place / name)
+
+
+@dataclasses.dataclass
+class Cut:
+    """When the power goes."""
+    seconds: float = 1.2
+    directory: str = ""  # after the `count`-th arrival there
+    count: int = 0
+    role: str = ""  # before the `count`-th call of that role that changes the disk
+
+    @classmethod
+    def choose(cls, rng, calls):
+        """`calls`: about how many each role makes in a round."""
+        kind = rng.choice(("time", "arrival", "arrival", "call", "call"))
+        if kind == "time":
+            return cls(seconds=rng.uniform(0, 0.5))
+        if kind == "arrival":
+            directory = rng.choice(("queued", "queued", "running", "done", "done", "failed",
+                                    "rejected", ".spool/staging"))
+            rare = directory in ("failed", "rejected")
+            return cls(directory=directory, count=rng.randint(1, 2 if rare else 12))
+        role = rng.choice(("watch", "work"))
+        return cls(role=role, count=rng.randint(1, calls[role]))
+
+    def __str__(self):
+        if self.directory:
+            return f"arrival {self.count} in {self.directory}"
+        if self.role:
+            return f"call {self.count} of {self.role}"
+        return f"{self.seconds:.3f} s"
+
+
+class Witness(threading.Thread):
+    """Sees what arrives where, notes what that promises, and cuts the power when it is time."""
+
+    def __init__(self, spool, cut, roles):
+        super().__init__(daemon=True)
+        self.spool, self.cut, self.roles = spool, cut, roles
+        self.count, self.deadline, self.problem = 0, time.monotonic() + cut.seconds, None
+        self.is_cut = threading.Event()
+        self.events = Events(spool.root, (*harness.STATES, ".spool/staging"))
+
+    def run(self):
+        try:
+            with self.events:
+                self.watch()
+        except BaseException as error:
+            self.problem = error
+            raise
+        finally:
+            self.is_cut.set()
+
+    def watch(self):
+        while True:
+            self.events.wait(min(0.02, self.deadline - time.monotonic()))
+            for event in self.events.read():
+                if self.sees(*event[:3]):
+                    return self.spool.disk.cut()
+            if time.monotonic() > self.deadline:
+                return self.spool.disk.cut()
+            if any(role.is_over for role in self.roles):
+                return  # cut from within
+
+    def sees(self, directory, name, mask):
+        """Whether it is time now."""
+        if directory == self.cut.directory:
+            self.count += 1
+        if mask & MOVED_TO and directory in harness.STATES:
+            self.promise(directory, name)
+        return directory == self.cut.directory and self.count == self.cut.count
+
+    def promise(self, state, name):
+        sent = self.spool.newest.get(name.rpartition("@")[0] if state == "running" else name)
+        if not self.spool.knows(sent):
+            return
+        sent.is_promised = True
+        if state in harness.ENDED:
+            sent.state = state
+        if state == "done":
+            try:
+                files = os.listdir(self.spool.root / state / name)
+            except OSError:
+                return
+            sent.result = next((file for file in files if re.match(r"copy_\d{8}_", file)), "")
+
+
+def note_logs(spool, roles):
+    """What the roles told before the cut; a role that met an error promised nothing."""
+    words = {"submitted": "queued", "completed": "done", "failed": "failed", "rejected": "rejected"}
+    for role in roles:
+        for line in role.printed().splitlines():
+            if line.startswith("<3>"):
+                break
+            found = re.match(r"<\d>\[JobQueue\] Job (\S+) (\w+) - ", line)
+            sent = spool.newest.get(found[1]) if found else None
+            if spool.knows(sent) and found[2] in words:
+                sent.is_promised = True
+                sent.told = words[found[2]]
+                if sent.told != "queued":
+                    sent.state = sent.told
+
+
+def note_runs(spool):
+    runs = spool.runs()
+    for sent in spool.sent:
+        if sent.state in ("done", "failed") and sent.runs < 0:
+            sent.runs = runs.get(sent.text, 0)
