@@ -34,6 +34,10 @@ enum Howto {
             At most \(settings.maxInflightJobs) photos wait or are edited at a time.
             Results stay for \(DurationText.seconds(settings.resultTTL)) seconds; fetch them in time.
 
+            To call it off: put an empty file  beach.cancel  beside it. In the same way
+            beach.hold  and  beach.release  keep it waiting and let it go on, and  beach.retry
+            has one that failed or was refused edited again.
+
             For programs: write each file as NAME.part and rename it when it is whole, the JSON
             last. A folder beach/ with one photo and one JSON is taken as well.
 
