@@ -2,8 +2,8 @@
 // `failed/` (PROTOCOL.md, cancel of a queued job).
 //
 // Under the lease: record, stamp, flush, rename, flush. This is the one case in which something is
-// written into a bundle in `queued/` (R2): its place in the queue does not matter any more. A crash
-// behind the record leaves a bundle in `queued/` whose record says `cancelled` or `failed`: no
+// written into a bundle in `queued/` (R2), and by a single rename, so that it keeps its place in the
+// queue until it is decided that it leaves it. A crash behind the record leaves a bundle in `queued/` whose record says `cancelled` or `failed`: no
 // worker claims it, and the watcher dismisses it at its next start.
 
 internal import Linux
@@ -36,7 +36,7 @@ extension Spool {
             guard var record = try record(in: bundle, of: id) else { return .damaged }
             // Decided before a crash: as it was decided then.
             if record.view.status == .queued { record.dismiss(as: status, error) }
-            try write(record, in: bundle)
+            try write(record, in: bundle, by: .temporary())
             try move(bundle, to: .failed, record)
             guard try holds(lease, of: .bundle(.failed, id)) else { return .gone }
             return .dismissed(record)

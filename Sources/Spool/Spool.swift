@@ -127,9 +127,14 @@ public final class Spool {
     /// Writes the record of a bundle: temporary file, flush, rename. `claim` keeps the temporary
     /// names of two claims apart (R3).
     func write(_ record: JobRecord, in bundle: Path, claim: Int = 0) throws(SystemError) {
+        try write(
+            record, in: bundle, by: bundle / Path(BundleFile.temporaryRecord(claim: claim)))
+    }
+
+    /// Writes the record of a bundle by way of a file that stands elsewhere.
+    func write(_ record: JobRecord, in bundle: Path, by way: Path) throws(SystemError) {
         var record = record
         record.view.updatedAt = .now
-        let way = bundle / Path(BundleFile.temporaryRecord(claim: claim))
         try write(over: bundle / Path(BundleFile.record), by: way, JSONText.encode(record))
     }
 }

@@ -111,6 +111,11 @@ final class Service {
         for name in settings.withoutEffect {
             log.write("The setting \(name) has no effect in this version", .warning)
         }
+        if settings.durability == .relaxed {
+            log.write(
+                "DURABILITY=relaxed: nothing waits for the disk, so that a power cut may lose or "
+                    + "halve jobs and results", .warning)
+        }
         return settings
     }
 
