@@ -2,9 +2,9 @@
 // `failed/` (PROTOCOL.md, cancel of a queued job).
 //
 // Under the lease: record, stamp, flush, rename, flush. This is the one case in which something is
-// written into a bundle in `queued/` (R2), and by a single rename, so that it keeps its place in the
-// queue until it is decided that it leaves it. A crash behind the record leaves a bundle in `queued/` whose record says `cancelled` or `failed`: no
-// worker claims it, and the watcher dismisses it at its next start.
+// written into a bundle in `queued/` (R2), by a single rename: the job keeps its place until it is
+// decided that it leaves it. A crash behind the record leaves a bundle in `queued/` whose record
+// says `cancelled` or `failed`: no worker claims it, and the watcher dismisses it at its next start.
 
 internal import Linux
 internal import SpoolFormat
