@@ -46,7 +46,17 @@ class Disk:
         self.place.rmdir()
 
     def mount(self):
-        _run("mount", "-t", self.kind, "-o", "loop", self.image, self.place)
+        """The loop device of the last mount lets go of the file a moment after its end."""
+        def is_there():
+            try:
+                _run("mount", "-t", self.kind, "-o", "loop", self.image, self.place)
+            except Failure as failure:
+                self.trouble = failure
+            return os.path.ismount(self.place)
+        try:
+            until(is_there, "the mount", 10)
+        except Failure:
+            raise self.trouble from None
 
     def unmount(self):
         """Waits for processes that were killed: they end a moment later."""

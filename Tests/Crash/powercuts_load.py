@@ -8,6 +8,7 @@ What the sender may rely on after a cut is noted when it happens, and only then:
 """
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -61,6 +62,16 @@ class Sent:
         return f"{self.drop.name} ({self.text!r})"
 
 
+@dataclasses.dataclass
+class Note:
+    """What was seen of a drop, and when (nanoseconds)."""
+    time: int
+    sent: Sent
+    state: str = ""
+    is_told: bool = False
+    result: str = ""
+
+
 class CutSpool(harness.Spool):
     """A spool on a disk whose power is cut; logs and pipeline stand elsewhere."""
 
@@ -68,6 +79,7 @@ class CutSpool(harness.Spool):
         self.disk, self.folder, self.root = disk, disk.folder, disk.place / "spool"
         self.drops, self.roles, self.removed = [], [], set()
         self.sent, self.newest, self.cuts = [], {}, 0
+        self.notes = []
         self.jobs_log = self.folder / "jobs.log"
         self.jobs_log.touch()
         pipeline = self.folder / "pipeline.py"
@@ -82,6 +94,9 @@ class CutSpool(harness.Spool):
         os.fsync(descriptor)
         os.close(descriptor)
         os.sync()
+
+    def words(self, *command):
+        return [*super().words(*command), "--log-format", "json"]
 
     def runs(self):
         """How often each instruction was sent to a pipeline."""
@@ -170,7 +185,7 @@ class Sender:
             self.put_pair(place, files, is_durable)
         if is_durable:
             flush(place)
-            sent.is_promised = True
+            self.spool.notes.append(Note(time.time_ns(), sent))
 
     def put_pair(self, place, files, is_durable):
         order = list(files)
@@ -230,6 +245,7 @@ class Witness(threading.Thread):
         super().__init__(daemon=True)
         self.spool, self.cut, self.roles = spool, cut, roles
         self.count, self.deadline, self.problem = 0, time.monotonic() + cut.seconds, None
+        self.cut_at = 0
         self.is_cut = threading.Event()
         self.events = Events(spool.root, (*harness.STATES, ".spool/staging"))
 
@@ -248,11 +264,15 @@ class Witness(threading.Thread):
             self.events.wait(min(0.02, self.deadline - time.monotonic()))
             for event in self.events.read():
                 if self.sees(*event[:3]):
-                    return self.spool.disk.cut()
+                    return self.strike()
             if time.monotonic() > self.deadline:
-                return self.spool.disk.cut()
+                return self.strike()
             if any(role.is_over for role in self.roles):
                 return  # cut from within
+
+    def strike(self):
+        self.cut_at = time.time_ns()
+        self.spool.disk.cut()
 
     def sees(self, directory, name, mask):
         """Whether it is time now."""
@@ -266,34 +286,48 @@ class Witness(threading.Thread):
         sent = self.spool.newest.get(name.rpartition("@")[0] if state == "running" else name)
         if not self.spool.knows(sent):
             return
-        sent.is_promised = True
-        if state in harness.ENDED:
-            sent.state = state
+        note = Note(time.time_ns(), sent, state)
         if state == "done":
             try:
                 files = os.listdir(self.spool.root / state / name)
             except OSError:
-                return
-            sent.result = next((file for file in files if re.match(r"copy_\d{8}_", file)), "")
+                files = []
+            note.result = next((file for file in files if re.match(r"copy_\d{8}_", file)), "")
+        self.spool.notes.append(note)
 
 
-def note_logs(spool, roles):
-    """What the roles told before the cut; a role that met an error promised nothing."""
-    words = {"submitted": "queued", "completed": "done", "failed": "failed", "rejected": "rejected"}
-    for role in roles:
-        for line in role.printed().splitlines():
-            if line.startswith("<3>"):
-                break
-            found = re.match(r"<\d>\[JobQueue\] Job (\S+) (\w+) - ", line)
-            sent = spool.newest.get(found[1]) if found else None
-            if spool.knows(sent) and found[2] in words:
-                sent.is_promised = True
-                sent.told = words[found[2]]
-                if sent.told != "queued":
-                    sent.state = sent.told
+TOLD = {"submitted": "queued", "completed": "done", "failed": "failed", "rejected": "rejected"}
 
 
-def note_runs(spool):
+def read_log(spool, role, cut_at):
+    """Notes what a role told before the cut."""
+    for line in role.printed().splitlines():
+        if not line.startswith("{"):
+            continue
+        entry = json.loads(line)
+        time = datetime.datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+        found = re.match(r"Job \S+ (\w+) - ", entry["message"])
+        sent = spool.newest.get(entry.get("job"))
+        # What is below its milliseconds is cut off.
+        is_before = (time.timestamp() + 0.001) * 1e9 < cut_at
+        if is_before and spool.knows(sent) and found and found[1] in TOLD:
+            spool.notes.append(Note(0, sent, TOLD[found[1]], is_told=True))
+
+
+def keep_notes(spool, cut_at):
+    """Makes promises of what was noted before the cut.
+
+    Behind it they would be worth nothing: XFS then says of a directory that it was flushed.
+    """
+    for note in spool.notes:
+        sent = note.sent
+        if note.time >= cut_at:
+            continue
+        sent.is_promised = True
+        sent.told = note.state if note.is_told else sent.told
+        sent.result = note.result or sent.result
+        sent.state = note.state if note.state in harness.ENDED else sent.state
+    spool.notes.clear()
     runs = spool.runs()
     for sent in spool.sent:
         if sent.state in ("done", "failed") and sent.runs < 0:

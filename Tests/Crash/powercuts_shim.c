@@ -3,7 +3,7 @@
  *   POWERCUT_MOUNT   the loop mount whose power is cut; calls on other disks are not counted
  *   POWERCUT_DEVICE  its device number: it must be that of a loop device
  *   POWERCUT_AT      N; 0: never
- *   POWERCUT_COUNT   a file that takes the count, 8 bytes
+ *   POWERCUT_COUNT   a file that takes the count and the time of the cut, 8 bytes each
  *   POWERCUT_FORGET  patterns, one a line: fsync of a path that matches does nothing but answer 0
  */
 #define _GNU_SOURCE
@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -38,7 +39,7 @@ __attribute__((constructor)) static void prepare(void) {
     if (!path || !number || !tally || strcmp(program_invocation_short_name, "gpuspool") != 0)
         return;
     int file = open(tally, O_RDWR | O_CLOEXEC);
-    count = file < 0 ? MAP_FAILED : mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    count = file < 0 ? MAP_FAILED : mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     mount = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     device = (dev_t)strtoull(number, NULL, 10);
     if (count == MAP_FAILED || mount < 0 || fstat(mount, &status) < 0 ||
@@ -54,6 +55,9 @@ static void step(void) {
     unsigned value = 2; /* without a log flush */
     if (mount < 0 || ++*count != limit)
         return;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    count[1] = now.tv_sec * 1000000000 + now.tv_nsec;
     ioctl(mount, 0x8004587D, &value);
     kill(getpid(), SIGKILL);
 }
