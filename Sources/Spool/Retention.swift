@@ -82,6 +82,14 @@ public struct Retention {
         return sweep
     }
 
+    /// Finishes what a crash of a sweep left in the trash.
+    func recover() throws(SystemError) {
+        guard try !spool.names(in: trash).isEmpty else { return }
+        let lock = try spool.root.openOrCreate(.hidden(SpoolFile.Hidden.totalsLock), mode: 0o600)
+        // Who holds it empties the trash.
+        if try lock.tryLock() { _ = try emptyTrash() }
+    }
+
     func timeToLive(_ state: JobState) -> Duration {
         switch state {
         case .done: spool.settings.resultTTL

@@ -74,12 +74,16 @@ public final class Spool {
     }
 
     /// Removes temporary files whose process is gone; their names start with its pid.
-    static func removeAbandoned(in spool: Spool) throws(SystemError) {
+    static func removeAbandoned(in spool: Spool, unchangedFor age: Duration = .zero)
+        throws(SystemError)
+    {
         let directory = Path.hidden(SpoolFile.Hidden.temporary)
         for name in try spool.names(in: directory) {
             let digits = name.bytes.prefix { $0 != UInt8(ascii: ".") }
             let pid = Int32(String(decoding: digits, as: UTF8.self))
             if let pid, pid != Host.pid, ProcessWatch.isRunning(pid) { continue }
+            let changed = try spool.root.status(of: directory / name)?.changed ?? 0
+            guard WallClock.nanoseconds - changed >= age.nanoseconds else { continue }
             try spool.root.removeTree(directory / name)
         }
     }

@@ -254,12 +254,23 @@ public final class Watcher {
             let alive = outcomes.filter { $0.outcome == .alive }.map(\.attempt)
             runningSince = runningSince.filter { alive.contains($0.key) }
             for (attempt, outcome) in outcomes { note(outcome, of: attempt) }
+            removeLeftovers()
         }
         if table.runningCount > 0 {
             nextRunningScan = nextRunningScan ?? .now + spool.settings.jobRetryScan
         } else {
             nextRunningScan = nil
         }
+    }
+
+    /// What processes that died left besides jobs: files that nobody will rename any more, and trash
+    /// that is not unlinked.
+    private func removeLeftovers() {
+        do throws(SystemError) {
+            // One on its way lives for moments; its process may be in a container of its own.
+            try Spool.removeAbandoned(in: spool, unchangedFor: .seconds(60))
+            try Retention(spool).recover()
+        } catch { spool.log.write(error, while: "Removing what dead processes left") }
     }
 
     private func note(_ outcome: Recovery.Outcome, of attempt: AttemptName) {
