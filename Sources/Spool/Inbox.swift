@@ -357,13 +357,20 @@ final class Inbox {
         for member in candidate.members {
             directory.forget(member.source.lastComponent)
             // What could not be moved was answered, and is no drop any more.
-            let source = try? spool.root.directory(directory.path)
-            let left = try? source?.status(of: member.source.lastComponent)
-            if let left, left.identity == member.identity {
+            if let left = left(member) {
                 directory.forget(member.source.lastComponent, answeredAs: left)
             }
         }
         if directory !== box { directory.isAnswered = true }
+    }
+
+    /// What stands there still of a member that was taken.
+    private func left(_ member: Drop.Member) -> FileStatus? {
+        do throws(SystemError) {
+            let source = try spool.root.directory(member.source.parent)
+            let status = try source.status(of: member.source.lastComponent)
+            return status?.identity == member.identity ? status : nil
+        } catch { return nil }
     }
 
     /// A JSON that was read says which image it wants.
