@@ -87,10 +87,16 @@ public enum Host {
 
     /// A number under `/proc/sys`, as `fs/file-max`; nil when it cannot be read.
     public static func kernelSetting(_ name: Path) -> Int? {
-        guard let directory = try? Directory("/proc/sys"), let file = try? directory.open(name),
-            let bytes = try? file.contents(limit: 64)
-        else { return nil }
+        guard let bytes = try? contents(of: "/proc/sys" / name, limit: 64) else { return nil }
         return Int(String(decoding: bytes.prefix { $0 > 0x20 }, as: UTF8.self))
+    }
+
+    /// What a file of the kernel says.
+    ///
+    /// (`try?` on the descriptors themselves would leave them open: this compiler forgets to
+    /// destroy an optional of a noncopyable value.)
+    static func contents(of path: Path, limit: Int) throws(SystemError) -> [UInt8] {
+        try Directory(path.parent).open(path.lastComponent).contents(limit: limit)
     }
 
     /// How many files this process may have open. The corresponding call is `getrlimit`.

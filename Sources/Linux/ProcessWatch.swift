@@ -49,9 +49,7 @@ public final class ProcessWatch {
 
     /// The fields of `/proc/PID/stat` from the third on, the state.
     private static func fields(of pid: Int32) -> [ArraySlice<UInt8>]? {
-        guard let directory = try? Directory("/proc"),
-            let file = try? directory.open(Path("\(pid)/stat")),
-            let bytes = try? file.contents(limit: 4096),
+        guard let bytes = try? Host.contents(of: "/proc" / Path("\(pid)/stat"), limit: 4096),
             // The second field, the program's name, may hold spaces and parentheses.
             let name = bytes.lastIndex(of: UInt8(ascii: ")"))
         else { return nil }
