@@ -7,6 +7,8 @@ public struct FileSystem: Sendable {
     public let type: Int64
     /// Bytes that this user may still write.
     public let available: UInt64
+    /// Files that may still be made; nil where the filesystem does not count them.
+    public let availableFiles: UInt64?
 
     /// Asks about the filesystem of an open directory. The corresponding call is `fstatfs`.
     public init(of directory: borrowing Directory) throws(SystemError) {
@@ -17,6 +19,7 @@ public struct FileSystem: Sendable {
         let size = UInt64(clamping: answer.f_frsize > 0 ? answer.f_frsize : answer.f_bsize)
         let (bytes, over) = UInt64(answer.f_bavail).multipliedReportingOverflow(by: size)
         available = over ? .max : bytes
+        availableFiles = answer.f_files > 0 ? UInt64(answer.f_ffree) : nil
     }
 
     /// Whether all writers go through this machine's kernel: only then do events come for every

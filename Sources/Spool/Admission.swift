@@ -152,11 +152,7 @@ extension Watcher {
                 .noModelLoaded,
                 "No model loaded. Please call /api/v1/load-model first to load a model.")
         }
-        if isDraining {
-            return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
-        }
-        let available = try? FileSystem(of: spool.root).available
-        if let available, available < UInt64(settings.minFreeBytes) {
+        if isDraining || spool.isNearlyFull {
             return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
         }
         return nil

@@ -79,7 +79,7 @@ public final class Presence {
         } catch {
             // No descriptors, no permission: that tells nothing about the spool.
             if error.isShortage || error.isPermission { return nil }
-            return error.isNotFound ? "it is gone" : error.withRemedy
+            return error.isNotFound ? "it is gone" : "\(error)"
         }
     }
 

@@ -195,24 +195,25 @@ final class Service {
     /// After an event, a mount, an error, or for another try.
     private func look() {
         defer { haveMountsChanged = false }
-        guard let staff else {
+        if staff == nil {
             if !isStopping { reopen("'\(path)' cannot be served yet") }
-            return
-        }
-        if let loss = staff.presence.loss() {
+        } else if let loss = staff?.presence.loss() {
             letGo(loss)
         } else if haveMountsChanged {
-            staff.watcher?.reopenReplaced()
+            staff?.watcher?.reopenReplaced()
         }
     }
 
     private func letGo(_ loss: String) {
         staff?.worker?.abandon()
+        // Nothing of it is held any more when another one is opened.
         staff = nil
         guard !isStopping else {
             log.write("The spool '\(path)' is lost: \(loss)", .error)
             return loop.stop()
         }
+        // It watches before anything is tried: what comes meanwhile is seen.
+        vigil = try? Vigil(path, on: loop) { [weak check] in check?.request() }
         reopen("The spool '\(path)' is lost: \(loss)")
     }
 

@@ -14,6 +14,8 @@ final class TestSpool {
     /// Given to every command by `--set`.
     var settings: [String]
     private var daemons: [Daemon] = []
+    /// Where its processes see mounts that nobody else does.
+    private var mounts: Mounts?
 
     /// The photographs of the repository.
     static let photos = Path(#filePath).parent.parent.parent / "Photos"
@@ -25,14 +27,20 @@ final class TestSpool {
     }
 
     /// Makes a spool, calls `body`, ends its processes and removes it.
+    ///
+    /// `mounting` is a shell script that mounts something at `spool` before the spool is made.
     static func use(
-        _ settings: String..., sourceLocation: SourceLocation = #_sourceLocation,
-        body: (TestSpool) throws -> Void
+        _ settings: String..., mounting script: String? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation, body: (TestSpool) throws -> Void
     ) throws {
         let spool = try TestSpool(settings)
         defer { spool.remove() }
         Evidence.$folder.withValue(spool.folder) {
             do {
+                if let script {
+                    spool.mounts = try Mounts(in: spool.folder)
+                    try spool.mount("mkdir spool\n" + script)
+                }
                 let made = try spool.run("init")
                 guard made.status == 0 else { throw Failure("init: \(made)") }
                 try body(spool)
@@ -48,6 +56,7 @@ final class TestSpool {
     private func remove() {
         for daemon in daemons { daemon.kill() }
         daemons = []
+        mounts = nil
         try? Directory(folder.parent).removeTree(folder.lastComponent)
     }
 
@@ -74,6 +83,10 @@ final class TestSpool {
 
     /// Starts a command that goes on; its output goes to a log.
     func start(_ command: String..., environment: [String: String] = [:]) throws -> Daemon {
+        try start(words: command, environment: environment)
+    }
+
+    func start(words command: [String], environment: [String: String] = [:]) throws -> Daemon {
         let log = folder / Path("\(daemons.count)-\(command[0]).log")
         let daemon = try spawn(Program.path, words(command), environment: environment, log: log)
         daemons.append(daemon)
@@ -94,6 +107,24 @@ final class TestSpool {
         guard outcome.status == 0 else { throw Failure("\(script): \(outcome)") }
     }
 
+    /// Runs a shell script as `shell` does, beside the spool instead of in it.
+    func mount(_ script: String) throws {
+        let outcome = try execute("/bin/sh", ["-e", "-c", Path(script)], isBeside: true)
+        guard outcome.status == 0 else { throw Failure("\(script): \(outcome)") }
+    }
+
+    /// Waits until nobody uses the disk images that lie beside the spool.
+    func waitForFreeDisk() throws {
+        _ = try wait(for: "the disk to be free") {
+            try isTrue("! losetup -n -O BACK-FILE | grep -q '^\(folder)/'") ? true : nil
+        }
+    }
+
+    /// Whether a shell script, run beside the spool, ends with status 0.
+    func isTrue(_ script: String) throws -> Bool {
+        try execute("/bin/sh", ["-c", Path(script)], isBeside: true).status == 0
+    }
+
     /// Runs a Python program that has Pillow; what it prints.
     func python(_ program: String) throws -> String {
         let outcome = try execute("/usr/bin/python3", ["-c", Path(program)], environment: [:])
@@ -107,23 +138,34 @@ final class TestSpool {
         let file = try Directory(folder).create(log.lastComponent, mode: 0o644)
         let null = try Directory("/dev").open("null")
         let (input, output) = (null.descriptor.number, file.descriptor.number)
+        let entry = command(program, words, in: folder)
         let child = try Child(
-            program, arguments: words, environment: self.environment(environment),
+            entry.program, arguments: entry.words, environment: self.environment(environment),
             descriptors: [input, output, output], in: try Directory(path.parent))
         return Daemon(child, log: log)
     }
 
-    private func execute(_ program: Path, _ words: [Path], environment: [String: String]) throws
-        -> Outcome
+    /// The same command among the mounts, if there are any.
+    private func command(_ program: Path, _ words: [Path], in place: Path)
+        -> (program: Path, words: [Path])
     {
+        guard let mounts else { return (program, words) }
+        return ("/usr/bin/nsenter", mounts.entry(in: place) + [program] + words)
+    }
+
+    private func execute(
+        _ program: Path, _ words: [Path], environment: [String: String] = [:],
+        isBeside: Bool = false
+    ) throws -> Outcome {
         let here = try Directory(folder)
         let name = Hexadecimal.text(of: Host.random(4))
         let output = try here.create(Path("\(name).out"), mode: 0o644)
         let error = try here.create(Path("\(name).err"), mode: 0o644)
         let null = try Directory("/dev").open("null")
-        let place = try Disk.status(path) == nil ? folder : path
+        let place = try isBeside || Disk.status(seen) == nil ? folder : path
+        let entry = command(program, words, in: place)
         let child = try Child(
-            program, arguments: words, environment: self.environment(environment),
+            entry.program, arguments: entry.words, environment: self.environment(environment),
             descriptors: [
                 null.descriptor.number, output.descriptor.number, error.descriptor.number,
             ], in: try Directory(place))
@@ -185,10 +227,13 @@ final class TestSpool {
 
     // MARK: Looking
 
-    func status(_ name: Path) throws -> FileStatus? { try Disk.status(path / name) }
-    func read(_ name: Path) throws -> [UInt8]? { try Disk.read(path / name) }
-    func names(_ name: Path) throws -> [Path] { try Disk.names(path / name) }
-    func json(_ name: Path) throws -> JSONValue? { try Disk.json(path / name) }
+    /// The spool as this process can name it.
+    private var seen: Path { mounts.map { $0.root / path } ?? path }
+
+    func status(_ name: Path) throws -> FileStatus? { try Disk.status(seen / name) }
+    func read(_ name: Path) throws -> [UInt8]? { try Disk.read(seen / name) }
+    func names(_ name: Path) throws -> [Path] { try Disk.names(seen / name) }
+    func json(_ name: Path) throws -> JSONValue? { try Disk.json(seen / name) }
 
     /// The names in a state, in the order of their mtimes.
     func namesByAge(_ state: Path) throws -> [Path] {
@@ -199,8 +244,8 @@ final class TestSpool {
     // MARK: Dropping
 
     /// Writes a file into the spool.
-    func put(_ name: Path, _ text: String) throws { try Disk.write(path / name, text.utf8) }
-    func put(_ name: Path, _ bytes: [UInt8]) throws { try Disk.write(path / name, bytes) }
+    func put(_ name: Path, _ text: String) throws { try Disk.write(seen / name, text.utf8) }
+    func put(_ name: Path, _ bytes: [UInt8]) throws { try Disk.write(seen / name, bytes) }
 
     /// Drops a photograph and its JSON, in this order; what the JSON says.
     @discardableResult
