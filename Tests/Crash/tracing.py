@@ -24,9 +24,12 @@ CHANGING = {
 # the same spool as one at the next call that changes something.
 LOOKING = {
     "stat", "lstat", "newfstatat", "statx", "fstat", "access", "faccessat2", "getdents64", "read",
-    "pread64", "lseek", "flock", "fcntl", "statfs", "fstatfs", "readlinkat", "inotify_init1",
-    "inotify_add_watch", "inotify_rm_watch",
+    "pread64", "lseek", "flock", "fcntl", "statfs", "fstatfs", "readlinkat", "inotify_add_watch",
+    "inotify_rm_watch",
 }
+# What makes descriptors and processes that have no path.
+MAKING = {"inotify_init1", "epoll_create1", "timerfd_create", "signalfd4", "pipe2", "vfork",
+          "pidfd_open", "memfd_create"}
 # What another process, another time and chance make different.
 VOLATILE = re.compile(r"(?<=\.spool/tmp/)[^/\" ]+|(?<=\.spool/inlet/)[^/\" ]+"
                       r"|\d{8}_\d{6}_s\d+_[0-9a-f]{8}|\b\d{15,}\.\d+|\b\d{4,}\b")
@@ -94,7 +97,7 @@ def _comparable(path, root):
 
 
 def _concerns(name, rest, paths, root, names):
-    if name == "inotify_init1":
+    if name in MAKING:
         return True
     # A name is relative to the descriptor before it.
     whole = [*paths, *(os.path.join(*pair) for pair in zip(paths, paths[1:]))]
@@ -110,17 +113,19 @@ def _paths(name, rest):
     """The paths that a call names, by their text or by a descriptor."""
     given = rest.split(") = ")[0]
     found = [descriptor or text for descriptor, text in PATHS.findall(given)]
+    if name in MAKING:
+        return []
     # What is read and written is no path.
     return found[:1] if name in ("write", "pwrite64", "read", "pread64") else found
 
 
-def killed_at(lines, root):
+def killed_at(lines, root, names):
     """The call that a run was on its way into when SIGKILL ended it; None for another end."""
     if lines[-1] != "+++ killed by SIGKILL +++":
         return None
     last = [line for line in lines if LINE.match(line)][-1]
     name = LINE.match(last).group(1)
-    found = calls(lines, root, {name} | LOOKING)
+    found = calls(lines, root, names)
     return found[-1] if found and found[-1].name == name else None
 
 
