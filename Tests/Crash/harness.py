@@ -6,6 +6,7 @@ that a result tells whose it is.
 """
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -461,6 +462,7 @@ def _result_problems(state, record, files):
             yield "its result is another job's"
 
 
+@functools.cache
 def has(command):
     """Whether the program has this command."""
     words = [str(program()), "--help"]

@@ -121,16 +121,22 @@ def admit(spool):
     stop(watcher)
 
 
-def serve(spool):
+def serve(spool, fast=True):
     """Lets a watcher and a worker bring every drop to its end, whatever happened before."""
     watcher = spool.start("watch")
     settle(spool, watcher)
-    spool.let_go()
+    if fast:
+        spool.let_go()
     worker = spool.start("work")
     until(lambda: worker.is_asleep and is_worked_off(spool) and watcher.is_asleep
-          and is_settled(spool), "all drops to end", role=worker)
+          and is_settled(spool) and not ordered(spool), "all drops to end", role=worker)
     stop(worker)
     stop(watcher)
+
+
+def ordered(spool):
+    """The orders that are to be carried out."""
+    return spool.names(".spool/cancel") + spool.names(".spool/retry")
 
 
 def cut_off(spool, *command, call, path, number=1):
@@ -408,6 +414,186 @@ def recovery_of_a_claim_that_was_being_given_back(spool):
     record.write_bytes(before.replace(b'"processing"', b'"queued"'))
 
 
+# --- Orders ----------------------------------------------------------------------------------
+
+
+def queued_with(spool, order, **settings):
+    """A queued job, and an order for it at the door."""
+    spool.settings.update(settings)
+    spool.drop("a")
+    admit(spool)
+    spool.control(f"a.{order}")
+
+
+@scenario("watch", a="failed")
+def a_queued_job_is_cancelled(spool):
+    queued_with(spool, "cancel")
+
+
+@scenario("watch", a="failed")
+def a_queued_job_of_a_station_is_cancelled(spool):
+    spool.run("station", "add", "kiosk")
+    spool.drop("a", box="incoming/kiosk")
+    admit(spool)
+    spool.control("a.cancel", box="incoming/kiosk")
+
+
+@scenario("watch", a="failed")
+def a_cancellation_that_was_cut_off_goes_on(spool):
+    queued_with(spool, "cancel")
+    cut_off(spool, "watch", call="renameat2", path="failed/a")
+
+
+@scenario("watch", a="failed")
+def an_order_is_given_twice(spool):
+    queued_with(spool, "cancel")
+    cut_off(spool, "watch", call="unlinkat", path="a.cancel")
+
+
+@scenario("watch", a="queued")
+def a_job_is_held(spool):
+    queued_with(spool, "hold")
+
+
+@scenario("watch", a="done")
+def a_job_is_released(spool):
+    queued_with(spool, "hold")
+    admit(spool)
+    spool.control("a.release", box=".spool/inlet")
+
+
+@scenario("watch", a="failed")
+def a_held_job_is_cancelled(spool):
+    queued_with(spool, "hold")
+    admit(spool)
+    spool.control("a.cancel")
+
+
+@scenario("work", a="queued", b="done")
+def a_held_job_is_passed_over(spool):
+    queued_with(spool, "hold")
+    admit(spool)
+    spool.drop("b")
+    admit(spool)
+
+
+def dead_letter(spool):
+    spool.settings["MAX_ATTEMPTS"] = "1"
+    spool.drop("a", "again")
+    serve(spool, fast=False)
+
+
+@scenario("watch", a="done")
+def a_failed_job_is_retried(spool):
+    dead_letter(spool)
+    spool.control("a.retry")
+
+
+@scenario("watch", a="done")
+def a_retry_that_was_cut_off_goes_on(spool):
+    dead_letter(spool)
+    spool.control("a.retry")
+    cut_off(spool, "watch", call="renameat2", path="queued/a")
+
+
+def refused_for_want_of_room(spool):
+    spool.settings["MAX_INFLIGHT_JOBS"] = "1"
+    for name in ("a", "b"):
+        spool.drop(name)
+        admit(spool)
+
+
+@scenario("watch", a="done", b="done")
+def a_refused_drop_is_retried(spool):
+    refused_for_want_of_room(spool)
+    serve(spool)
+    spool.control("b.retry")
+
+
+@scenario("watch", settings={"MAX_INFLIGHT_JOBS": "1"}, a="done", b="done")
+def a_retry_waits_for_room(spool):
+    refused_for_want_of_room(spool)
+    spool.control("b.retry")
+
+
+@scenario("watch", a="rejected")
+def a_retry_is_refused(spool):
+    spool.drop("a", "")
+    serve(spool)
+    spool.control("a.retry")
+
+
+@scenario("watch", a="done")
+def an_old_order_does_not_hit_a_newcomer(spool):
+    (spool.root / ".spool/cancel/a").touch(0o600)
+    spool.drop("a")
+
+
+def forget(spool, role):
+    """A watcher: until it has given up waiting for a worker."""
+    until(lambda: role.is_asleep and spool.names("failed") and is_settled(spool),
+          "the end of a job that nobody takes", role=role)
+
+
+@scenario("watch", act=forget, settings={"JOB_PENDING_TIMEOUT_SECONDS": "0.05"}, a="failed done")
+def nobody_takes_a_job(spool):
+    spool.drop("a")
+    admit(spool)
+
+
+def cancel(spool, role):
+    """A worker whose job is cancelled while it runs."""
+    run_one(spool, role)
+    watcher = spool.start("watch")
+    try:
+        spool.control("a.cancel")
+        until(lambda: role.is_asleep and is_worked_off(spool) and watcher.is_asleep
+              and is_settled(spool) and not ordered(spool), "the end of a job", role=role)
+    finally:
+        watcher.stop()
+
+
+@scenario("work", act=cancel, a="failed done")
+def a_running_job_is_cancelled(spool):
+    spool.drop("a", "slow")
+    admit(spool)
+
+
+@scenario("watch", a="failed")
+def the_claim_of_a_dead_worker_is_cancelled(spool):
+    spool.drop("a")
+    admit(spool)
+    cut_off(spool, "work", call="fsync", path="running/a@1")
+    spool.control("a.cancel")
+
+
+@scenario("work", settings={"JOB_RETRY_DELAY_SECONDS": "0.05"}, a="done failed")
+def a_job_is_tried_three_times(spool):
+    spool.drop("a", "again")
+    admit(spool)
+
+
+def resume(spool):
+    spool.run("resume")
+
+
+@scenario("pause", after=resume, a="done")
+def workers_are_paused(spool):
+    spool.drop("a")
+
+
+@scenario("drain", after=resume, a="done")
+def the_door_is_closed(spool):
+    spool.drop("a")
+
+
+@scenario("resume", after=resume, a="done")
+def pause_and_drain_end(spool):
+    spool.drop("a")
+    spool.run("pause")
+    spool.run("drain")
+
+
 # --- Cleanup ---------------------------------------------------------------------------------
 
 EXPIRED = {name: "0" for name in
@@ -446,6 +632,13 @@ def trash_that_is_counted_is_emptied(spool):
     three_ends(spool)
     spool.settings.update(EXPIRED)
     cut_off(spool, "clean", call="fsync", path=".spool")
+
+
+@scenario("clean", settings=EXPIRED, a="done", b="done")
+def cleanup_leaves_a_job_that_waits_for_its_retry(spool):
+    refused_for_want_of_room(spool)
+    spool.control("b.retry")
+    admit(spool)
 
 
 @scenario("clean", settings={"MAX_REJECTED_BYTES": "0"}, after=lambda spool: spool.run("clean"),
