@@ -119,6 +119,10 @@ struct Repair {
             guard let record else { return subject }
             return try move(subject, to: state, record)
         case .end(let cause): return try end(subject, cause, record)
+        case .giveUp(let cause):
+            var record = record
+            record?.image = nil
+            return try end(subject, cause, record)
         }
         let known = try read(subject)
         try stamp(subject, known)

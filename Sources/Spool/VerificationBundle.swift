@@ -229,7 +229,7 @@ struct BundleLook {
         let invariant: Finding.Invariant = subject.state.isFinished ? .i7 : .i2
         let mend: Mend =
             subject.state.isFinished
-            ? .withdraw(Path(BundleFile.request)) : .end("its request was damaged")
+            ? .withdraw(Path(BundleFile.request)) : .giveUp("its request was damaged")
         guard record.image != nil else { return }
         switch try read(BundleFile.request, bundle) {
         case .missing:
@@ -263,7 +263,7 @@ struct BundleLook {
     ) throws(SystemError) {
         let isLive = !subject.state.isFinished
         let invariant: Finding.Invariant = isLive ? .i2 : .i7
-        let mend = isLive ? Mend.end("its image was damaged") : nil
+        let mend = isLive ? Mend.giveUp("its image was damaged") : nil
         guard let name = record.image, BundleLook.isBareName(name) else {
             // A repair may have moved it aside.
             if isLive || record.image != nil {

@@ -31,6 +31,8 @@ enum Mend: Hashable, Sendable {
     case move(JobState)
     /// Ends the job in `failed/` and tells its sender why.
     case end(String)
+    /// The same for a job whose own files are damaged: it cannot be retried.
+    case giveUp(String)
     /// Replaces a file by a copy that nobody else can write to.
     case copy(Path)
     /// Puts an order to retry back in its place.
@@ -60,7 +62,7 @@ extension Mend: CustomStringConvertible {
         case .reason: "writes it from the record"
         case .claim: "corrects the record"
         case .move(let state): "moves it to \(state.rawValue)/"
-        case .end: "ends the job in failed/, with this as its error"
+        case .end, .giveUp: "ends the job in failed/, with this as its error"
         case .copy: "replaces it by a copy"
         case .retryOrder: "writes the order again"
         case .double: "moves one of the two to .spool/aside/"
