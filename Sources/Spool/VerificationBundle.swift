@@ -18,6 +18,7 @@ struct BundleLook {
     private(set) var record: JobRecord?
     private(set) var lease: FileIdentity?
     private var owner: UInt32?
+    private let isAtRest: Bool
 
     /// Whether it has to be looked at again before it is told.
     var isSuspicious: Bool { flaws.contains { $0.severity == .error } }
@@ -30,11 +31,15 @@ struct BundleLook {
         ])
     }
 
-    init(flaws: [Flaw]) { self.flaws = flaws }
+    init(flaws: [Flaw]) {
+        self.flaws = flaws
+        isAtRest = true
+    }
 
     init(
         _ subject: Subject, _ bundle: borrowing Directory, in spool: Spool, isAtRest: Bool
     ) throws(SystemError) {
+        self.isAtRest = isAtRest
         try look(atLeaseOf: subject, bundle)
         guard let id = subject.id, let record = try readRecord(of: id, subject, bundle) else {
             return
@@ -42,7 +47,7 @@ struct BundleLook {
         self.record = record
         if subject.state == .running {
             look(atClaimOf: subject, record)
-            if isAtRest { try look(atHolderOf: subject, in: spool) }
+            try look(atHolderOf: subject, in: spool)
         } else {
             try look(atStatusOf: subject, id, record, bundle, in: spool)
         }
@@ -64,9 +69,11 @@ struct BundleLook {
         flaws.append(Flaw(.error, invariant, detail, mend))
     }
 
+    /// Only at rest: where a service runs, somebody may be in the middle of it.
     private mutating func note(
         _ invariant: Finding.Invariant?, _ detail: String, _ mend: Mend? = nil
     ) {
+        guard isAtRest else { return }
         flaws.append(Flaw(.note, invariant, detail, mend))
     }
 
@@ -215,7 +222,8 @@ struct BundleLook {
     }
 
     private mutating func look(atHolderOf subject: Subject, in spool: Spool) throws(SystemError) {
-        guard lease != nil else { return }
+        // To ask takes the lease for a moment, which could keep a recovery from it.
+        guard isAtRest, lease != nil else { return }
         let path = subject.path / Path(BundleFile.lease)
         guard try !spool.root.open(path).isLocked() else { return }
         note(.i1, "lost its worker; the next watcher recovers it")

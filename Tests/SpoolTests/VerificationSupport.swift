@@ -121,3 +121,22 @@ final class Wreck {
         }
     }
 }
+
+extension TemporarySpool {
+    /// Every file's bytes in the spool but the service's own, sorted: what stations sent and what
+    /// pipelines made.
+    func station(_ directory: Path = ".") throws -> [[UInt8]] {
+        let own = [BundleFile.record, BundleFile.reason, BundleFile.lease, "why.txt"]
+        var contents: [[UInt8]] = []
+        for name in try spool.names(in: directory) where !own.contains("\(name)") {
+            let path = directory == "." ? name : directory / name
+            switch try status(path).kind {
+            case .directory where path != "status": contents += try station(path)
+            case .file where directory != "." && directory != .hidden("tmp"):
+                contents.append(try read(path))
+            default: continue
+            }
+        }
+        return contents.filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+}

@@ -243,11 +243,124 @@ import Testing
         #expect(wreck.breaks(report) == damage.found, "\(report.findings)")
         #expect(report.isBroken)
         #expect(try wreck.temporary.bundles() == before, "a check changes nothing")
+        let sent = try Set(wreck.temporary.station())
         let repair = try wreck.repair()
+        #expect(try sent.subtracting(wreck.temporary.station()).isEmpty, "nothing is deleted")
         #expect(repair.isBroken == !damage.isMended, "\(repair.findings)")
         let after = try wreck.check()
         #expect(wreck.breaks(after).isEmpty == damage.isMended, "\(after.findings)")
         let places = Wreck.places.filter { damage.moved[$0] == nil } + damage.moved.values
         #expect(try wreck.temporary.bundles().sorted() == places.sorted())
+    }
+
+    @Test func `a job that is ended tells its sender why`() throws {
+        let wreck = try Wreck()
+        try wreck.damage("queued/p/p.png")
+        try wreck.replace("queued/q/status.json", Array("{".utf8))
+        try wreck.remove("done/d" / wreck.result)
+        _ = try wreck.repair()
+        let errors = try ["p", "q", "d"].map {
+            try wreck.temporary.record("failed/\($0)").view.error
+        }
+        let words = "gpuspool verify ended the job; drop it again."
+        #expect(
+            errors == [
+                "The spool was damaged: its image was damaged. \(words)",
+                "The spool was damaged: its record was damaged. \(words)",
+                "The spool was damaged: its result was damaged. \(words)",
+            ])
+        #expect(try wreck.temporary.record("failed/p").view.status == .failed)
+        #expect(try wreck.aside == ["status.json"])
+    }
+
+    @Test func `a job keeps its place when something in its bundle is put right`() throws {
+        let wreck = try Wreck()
+        let order = try wreck.temporary.record("queued/p").orderNanoseconds
+        try wreck.remove("queued/p/lease")
+        try wreck.change("queued/p") { $0.view.status = .processing }
+        try wreck.temporary.hardLink("incoming/p.png", to: "queued/p/p.png")
+        #expect(try !wreck.repair().isBroken)
+        #expect(try wreck.temporary.status("queued/p").modified == order)
+        let lease = try wreck.temporary.status("queued/p/lease")
+        #expect(lease.mode == 0o600 && lease.links == 1)
+        #expect(try wreck.temporary.status("queued/p/p.png").links == 1)
+        #expect(try wreck.temporary.record("queued/p").view.status == .queued)
+    }
+
+    // MARK: Crash windows (PROTOCOL.md, the table of transitions)
+
+    static let windows: [Damage] = [
+        Damage("a staged bundle that is empty", "note .spool/staging/s") {
+            try $0.temporary.makeDirectory(.staging(try JobID("s")))
+        },
+        Damage("a staged bundle with half an intention", "note .spool/staging/s") {
+            let bundle = Path.staging(try JobID("s"))
+            try $0.temporary.makeDirectory(bundle)
+            try $0.temporary.write(bundle / "lease", [], mode: 0o600)
+            try $0.temporary.write(bundle / ".members", "{")
+        },
+        Damage("a staged bundle whose files are taken", "note .spool/staging/s") {
+            let drop = try $0.temporary.pair("s")
+            let bundle = Path.staging(try JobID("s"))
+            try $0.temporary.makeDirectory(bundle)
+            try $0.temporary.write(bundle / "lease", [], mode: 0o600)
+            try $0.temporary.write(bundle / ".members", JSONText.encode(Membership(drop)))
+            try $0.spool.root.rename("incoming/s.png", to: bundle / "s.png")
+        },
+        Damage("a staged bundle that is to be published", "note .spool/staging/p") {
+            try $0.spool.root.rename("queued/p", to: .staging(try JobID("p")))
+        },
+        Damage("a claim whose record was not written", "note running/p@1", "note running/n@1") {
+            try $0.spool.root.rename("queued/p", to: "running/p@1")
+        },
+        Damage("a claim that had completed", "note running/n@1") {
+            try $0.change("running/n@1") { $0.view.status = .completed }
+        },
+        Damage("a claim that was given back", "note running/n@1") {
+            try $0.change("running/n@1") { $0.view.status = .queued }
+        },
+        Damage("a job that was being cancelled", "note queued/p", "note running/n@1") {
+            try $0.temporary.write(.order(.cancel, try JobID("p")), "")
+            try $0.change("queued/p") { $0.dismiss(as: .cancelled, "No.") }
+            try $0.spool.root.directory("queued/p").setModified(7)
+        },
+        Damage("a job that was being retried", "note running/n@1", "note failed/f") {
+            try $0.temporary.write(.order(.retry, try JobID("f")), "")
+            try $0.change("failed/f") { $0.view.status = .queued }
+            try $0.spool.root.directory("failed/f").setModified(7)
+        },
+        Damage("a refusal that was being retried", "note running/n@1", "note rejected/r") {
+            try $0.temporary.write(.order(.retry, try JobID("r")), "")
+            try $0.remove("rejected/r/reason.json")
+        },
+        Damage("a name that was given away", "note running/n@1") {
+            try $0.spool.root.rename("done/d", to: "done/d~1")
+        },
+        Damage("an order for nobody", "note .spool/cancel/x") {
+            try $0.temporary.write(.order(.cancel, try JobID("x")), "")
+        },
+        Damage("a stamp that was not flushed", "note .spool/stamp") {
+            try $0.spool.root.remove(.hidden("stamp"))
+        },
+        Damage("trash", "note .spool/trash/d.1.1") {
+            try $0.spool.root.rename("done/d", to: .hidden("trash/d.1.1"))
+        },
+    ]
+
+    @Test(arguments: windows)
+    func `what the service puts right by itself is a note, and only at rest`(window: Damage) throws
+    {
+        let wreck = try Wreck()
+        try window.make(wreck)
+        let atRest = try wreck.check()
+        #expect(!atRest.isBroken, "\(atRest.findings)")
+        let notes = Set(atRest.findings.map { "\($0.severity.rawValue) \($0.path)" })
+        #expect(notes.isSuperset(of: window.found), "\(atRest.findings)")
+        let lock = try wreck.spool.root.openOrCreate(.hidden("watcher.lock"), mode: 0o644)
+        let isLocked = try lock.tryLock()
+        try #require(isLocked)
+        let inUse = try wreck.check()
+        #expect(inUse.findings.isEmpty, "\(inUse.findings)")
+        _ = consume lock
     }
 }
