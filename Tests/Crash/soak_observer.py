@@ -8,7 +8,9 @@ It notes the kernel's events, and judges them afterwards:
   I6  a worker takes the oldest job: one that is older, due and not held may stand in queued/ at
       that moment only because another worker is just taking it, so that there are fewer such jobs
       than workers, and soon none (a lock's holder may be killed, a lock that was held is tried
-      again after a while)
+      again after a while); nobody takes one while .spool/paused is there
+  I7  what came out of staging stands in a state, or went from there to the trash
+  I8  not before its time
 """
 
 import bisect
@@ -20,7 +22,8 @@ import time
 from harness import STATES
 from soak_events import CREATED, MOVED_FROM, MOVED_TO, OVERFLOW, REMOVED, Events
 
-STAGING, TRASH, HELD, CANCEL = ".spool/staging", ".spool/trash", ".spool/held", ".spool/cancel"
+HIDDEN, STAGING, TRASH = ".spool", ".spool/staging", ".spool/trash"
+HELD, CANCEL = ".spool/held", ".spool/cancel"
 # From where to where bundles may be renamed.
 MOVES = {
     STAGING: {"queued", "rejected"},
@@ -34,6 +37,8 @@ MOVES = {
 PATIENCE = 6
 # What happened so shortly before a claim, the worker may not know yet.
 NEWS = 1
+# A job that was recovered had ended a while before it came to its place.
+LATENESS = 2.5
 
 
 @dataclasses.dataclass
@@ -49,7 +54,7 @@ class Event:
 class Observer(threading.Thread):
     """Notes events while `with` lasts."""
 
-    def __init__(self, spool, directories=(*STATES, STAGING, TRASH, HELD, CANCEL)):
+    def __init__(self, spool, directories=(*STATES, HIDDEN, STAGING, TRASH, HELD, CANCEL)):
         super().__init__(daemon=True)
         self.root, self.notes, self.is_over = spool.root, [], threading.Event()
         self.events = Events(spool.root, [name for name in directories
@@ -109,11 +114,15 @@ class Move:
 class Verdict:
     """What the notes of an observer say."""
 
-    def __init__(self, observer, workers=1, maximum=None):
-        self.workers, self.maximum = workers, maximum
+    def __init__(self, observer, workers=1, maximum=None, times=None):
+        """`times`: the seconds that what ended must stay, by state."""
+        self.workers, self.maximum, self.times = workers, maximum, times or {}
+        self.paused, self.ended, self.admitted, self.refused = None, {}, 0, 0
+        self.cleaned = []
         self.problems, self.moves = [], []
         self.places, self.queue, self.stamps = {}, [], {}
-        self.names, self.passed_over, self.news = set(), {}, {}
+        self.numbers = {}  # by job, those of its claims
+        self.passed_over, self.news = {}, {}
         self.held = set()
         self.most_live = self.claims = self.overtakings = self.most_overtaken = 0
         self.ends = {}  # job: the states where it ended, in order
@@ -153,6 +162,8 @@ class Verdict:
             self.problems.append("the observer itself lost events")
         elif note.directory in (HELD, CANCEL):
             self.order(note)
+        elif note.directory == HIDDEN and note.name == "paused":
+            self.paused = None if note.mask & REMOVED else note.time
         elif note.directory in STATES:
             self.problems.append(
                 f"I1: {note.directory}/{note.name} came or went by no rename ({note.mask:#x})")
@@ -174,12 +185,31 @@ class Verdict:
         job = move.origin in STATES and job_of(move.origin, move.old)
         if job and self.places.pop(job, None) != move.origin:
             self.problems.append(f"I1: {move}, but it did not stand there")
+        ended = self.ended.pop(job, None)
+        if move.target == TRASH:
+            self.clean(move, ended)
+        elif move.target == move.origin:
+            self.ended[move.new] = ended
+            self.numbers[move.new] = self.numbers.pop(job, set())
+        if move.origin == STAGING:
+            self.numbers.pop(move.new, None)
+            self.admitted += move.target == "queued"
+            self.refused += move.target == "rejected"
         if move.target in STATES:
             self.arrive(move)
 
+    def clean(self, move, ended):
+        self.cleaned.append(move.old)
+        least = self.times.get(move.origin, 0) - LATENESS
+        if ended is not None and move.time - ended < least:
+            self.problems.append(f"I8: {move} after {move.time - ended:.1f} s")
+
     def order_moved(self, move):
+        """A file on its way from another place of the spool."""
         if move.target in (HELD, CANCEL):
             self.held.add(move.new)
+        if move.target == HIDDEN and move.new == "paused":
+            self.paused = move.time
 
     def arrive(self, move):
         job = job_of(move.target, move.new)
@@ -193,10 +223,12 @@ class Verdict:
             else:
                 self.count(move)
         if move.target == "running":
-            if move.new in self.names:
+            number = move.new.rpartition("@")[2]
+            if number in self.numbers.setdefault(job, set()):
                 self.problems.append(f"I4: a second claim is called {move.new}")
-            self.names.add(move.new)
+            self.numbers[job].add(number)
         if move.target in ("done", "failed", "rejected") and move.origin != move.target:
+            self.ended[job] = move.time
             self.ends.setdefault(job, []).append(move.target)
 
     def enter_queue(self, job, stamp):
@@ -223,6 +255,8 @@ class Verdict:
             self.judge_order(move, self.queue[:place])
 
     def judge_order(self, move, older):
+        if self.paused is not None and move.time - self.paused > NEWS:
+            self.problems.append(f"I6: {move} while the spool was paused")
         older = [job for _, job in older
                  if job not in self.held and move.time - self.news.get(job, -NEWS) >= NEWS]
         self.overtakings += len(older)
