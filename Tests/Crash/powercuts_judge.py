@@ -20,6 +20,9 @@ def judge(spool, at_rest):
     problems, known, unsure = [], set(), set()
     for sent in spool.sent:
         here = places_of(sent, owners)
+        if any(place.startswith(".spool/trash/") for place in here) and len(here) == 1 \
+                or not here and sent.job in spool.cleaned:
+            continue
         known |= here
         is_in = any(place.startswith(("queued/", "running/", "done/", "failed/")) for place in here)
         if sent.is_promised or is_in:
@@ -36,7 +39,8 @@ def judge(spool, at_rest):
             if place not in known and (state != "rejected" or name not in unsure):
                 problems.append(f"{place} holds no drop: {sorted(files)}")
             problems += [f"{place}: {text}"
-                         for text in harness._bundle_problems(spool, place, files)]
+                         for text in harness._bundle_problems(spool, place, files)
+                         if at_rest or not is_cut_off(place, text)]
     if at_rest:
         problems += rest_problems(spool)
     return problems
@@ -51,13 +55,35 @@ def promise_problems(spool, sent, place, files, at_rest):
         yield f"{sent}: it was seen in {sent.state}, but stands in {place}"
     if sent.result and record.get("result_path") != sent.result:
         yield f"{sent}: its result was {sent.result}, now {record.get('result_path')}"
-    if state in harness.STATES and state != "rejected":
+    if state in harness.STATES and state != "rejected" and not sent.is_retried:
         order = record.get("order_ns")
         if sent.order and order != sent.order:
             yield f"{sent}: its place in the queue was {sent.order}, now {order}"
         sent.order = order
-    if at_rest and sent.is_promised and state in ENDED and state != sent.end:
-        yield f"{sent}: it ended in {place}, not in {sent.end}: {record.get('error')}"
+    if at_rest and sent.is_promised and state in ENDED and state not in sent.ends:
+        yield f"{sent}: it ended in {place}, not in {sent.ends}: {record.get('error')}"
+    if not at_rest:
+        yield from order_problems(spool, sent, state, record)
+
+
+def order_problems(spool, sent, state, record):
+    """R9: an order is durable before its control drop is gone, and stands until it is obeyed."""
+    if state in ("incoming", ".spool", *ENDED) or record.get("status") == "cancelled":
+        return
+    def stands(verb, directory):
+        return (spool.root / sent.drop.box / f"{sent.drop.name}.{verb}").exists() \
+            or (spool.root / ".spool" / directory / sent.job).exists()
+    if "cancel" in sent.orders and not stands("cancel", "cancel") \
+            and record.get("status") != "completed":
+        yield f"{sent}: its cancel was lost"
+    if "hold" in sent.orders and not sent.was_released and state == "queued" \
+            and not stands("hold", "held"):
+        yield f"{sent}: its hold was lost"
+
+
+def is_cut_off(place, problem):
+    """A job that was being cancelled: the watcher moves it to failed/."""
+    return place.startswith("queued/") and problem == "its record says cancelled"
 
 
 def is_after_queued(state):
@@ -68,8 +94,8 @@ def is_decided(sent, place, record):
     """Whether only the last rename is missing: recovery finishes it without another run."""
     if sent.state == "rejected":
         return place.startswith(".spool/staging/") and record.get("status") == "rejected"
-    status = {"done": "completed", "failed": "failed"}[sent.state]
-    return place.startswith("running/") and record.get("status") == status
+    status = {"done": ("completed",), "failed": ("failed", "cancelled")}[sent.state]
+    return place.startswith(("running/", "queued/")) and record.get("status") in status
 
 
 def rest_problems(spool):
@@ -82,11 +108,20 @@ def rest_problems(spool):
             yield f"{sent} was run again after it had ended"
     if len(set(orders)) != len(orders):
         yield "two jobs have the same place in the queue"
-    view = spool.json("queue.json") or {}
-    counts = {"queue_size": 0, "completed_count": len(spool.names("done")),
-              "failed_count": len(spool.names("failed")),
-              "rejected_count": len(spool.names("rejected"))}
-    for name, count in counts.items():
-        if view.get(name) != count:
-            yield f"queue.json says {name} {view.get(name)}, but it is {count}"
+    yield from count_problems(spool, spool.json("queue.json") or {})
     yield from harness.verify(spool)
+
+
+def count_problems(spool, view):
+    """What was cleaned up is counted once, whatever was cut off (R14)."""
+    there = {state: spool.names(state) for state in ENDED}
+    names = {"done": "completed_count", "failed": "failed_count", "rejected": "rejected_count"}
+    told = {state: view.get(name) for state, name in names.items()}
+    gone = spool.cleaned - set().union(*map(set, there.values()))
+    if view.get("queue_size") != 0:
+        yield f"queue.json says queue_size {view.get('queue_size')}"
+    if sum(told.values()) != sum(map(len, there.values())) + len(gone):
+        yield f"queue.json counts {told}; there are {there}, and {len(gone)} were cleaned up"
+    for state in ENDED:
+        if not gone and told[state] != len(there[state]):
+            yield f"queue.json says {names[state]} {told[state]}, but it is {len(there[state])}"

@@ -23,7 +23,7 @@ import harness
 from soak_events import MOVED_TO, Events
 
 PIPELINE = r"""
-import json, os, shutil, sys, time
+import json, os, random, shutil, sys, time
 log = open(sys.argv[1], "a", buffering=1)
 for line in sys.stdin:
     order = json.loads(line)
@@ -33,14 +33,15 @@ for line in sys.stdin:
         answer = {"event": "done", "job_id": order["job_id"], "seed": 1}
         if "slowly" in order["instruction"]:
             time.sleep(0.05)
-        if "fail" in order["instruction"]:
+        again = "again" in order["instruction"] and random.random() < 0.5
+        if again or "fail" in order["instruction"]:
             answer = {"event": "failed", "job_id": order["job_id"], "error": "asked to",
-                      "kind": "pipeline", "retryable": False}
+                      "kind": "pipeline", "retryable": again}
         else:
             shutil.copyfile(order["image"], order["output"])
     print(json.dumps(answer), flush=True)
 """
-STATION = "kiosk"
+STATION, TRASH = "kiosk", ".spool/trash"
 
 
 @dataclasses.dataclass(eq=False)
@@ -49,7 +50,7 @@ class Sent:
     drop: harness.Drop
     job: str
     text: str  # its instruction, which is also its line in the pipeline's log
-    end: str  # where it must end
+    ends: set  # where it may end
     round: int  # the cuts before it
     is_promised: bool = False
     state: str = ""  # where it was seen to have ended
@@ -57,6 +58,9 @@ class Sent:
     result: str = ""
     runs: int = -1  # how often it had run when it was seen to have ended
     order: int = 0
+    is_retried: bool = False  # only that it is there is promised of it
+    was_released: bool = False
+    orders: set = dataclasses.field(default_factory=set)  # that were given durably
 
     def __str__(self):
         return f"{self.drop.name} ({self.text!r})"
@@ -70,6 +74,7 @@ class Note:
     state: str = ""
     is_told: bool = False
     result: str = ""
+    order: str = ""
 
 
 class CutSpool(harness.Spool):
@@ -79,7 +84,7 @@ class CutSpool(harness.Spool):
         self.disk, self.folder, self.root = disk, disk.folder, disk.place / "spool"
         self.drops, self.roles, self.removed = [], [], set()
         self.sent, self.newest, self.cuts = [], {}, 0
-        self.notes = []
+        self.notes, self.cleaned = [], set()
         self.jobs_log = self.folder / "jobs.log"
         self.jobs_log.touch()
         pipeline = self.folder / "pipeline.py"
@@ -87,7 +92,7 @@ class CutSpool(harness.Spool):
         self.settings = {
             "PIPELINE": f"exec /usr/bin/python3 -IS {pipeline} {self.jobs_log}",
             "SETTLE_SECONDS": "0.02", "MAX_INFLIGHT_JOBS": "1000", "MAX_ATTEMPTS": "1000",
-            "MIN_FREE_BYTES": "0", **settings}
+            "JOB_RETRY_DELAY_SECONDS": "0.02", "MIN_FREE_BYTES": "0", **settings}
         self.run("init")
         self.run("station", "add", STATION)
         descriptor = os.open(self.root, os.O_RDONLY)
@@ -142,30 +147,35 @@ def flush(directory):
 class Sender:
     """Drops at random until the power is cut, which it sees as an error."""
 
-    def __init__(self, spool, rng):
+    def __init__(self, spool, rng, gives_orders):
         self.spool, self.rng = spool, rng
-        ended = [sent for sent in spool.sent
-                 if sent.told in harness.ENDED and sent.job == sent.drop.name]
-        # Only names whose jobs ended before the last cut: the others may come back to life.
-        self.free = [sent.job for sent in ended if spool.newest[sent.job] is sent]
+        self.gives_orders, self.used = gives_orders, set()
+        # Names whose jobs ended before the last cut: the others may come back to life.
+        self.ended = [sent for sent in spool.sent if sent.told in harness.ENDED
+                      and not sent.is_retried and spool.newest[sent.job] is sent]
+        self.free = [sent.job for sent in self.ended if sent.job == sent.drop.name]
 
     def send(self, count):
         """False when the power was cut."""
         try:
             for _ in range(count):
                 self.send_one()
+                if self.gives_orders and self.rng.random() < 0.3:
+                    self.order()
         except OSError:
             return False
         return True
 
     def send_one(self):
         rng, number = self.rng, len(self.spool.sent)
-        kind = rng.choices(("copy", "slowly", "fail", "bad"), (12, 2, 2, 2))[0]
+        kind = rng.choices(("copy", "slowly", "fail", "bad", "again"), (12, 2, 2, 2, 2))[0]
         text = f"{kind} {number}"
         name = f"d{number}"
         box = rng.choices(("incoming", f"incoming/{STATION}"), (4, 1))[0]
-        if self.free and box == "incoming" and rng.random() < 0.2:
+        self.free = [other for other in self.free if other not in self.used]
+        if self.free and self.gives_orders and box == "incoming" and rng.random() < 0.2:
             name = self.free.pop(rng.randrange(len(self.free)))
+            self.used.add(name)
         request = {"instruction": text, "metadata": {"number": number}}
         if kind == "bad":
             request["colour"] = "blue"
@@ -173,7 +183,7 @@ class Sender:
                  f"{name}.png": image(rng, number)}
         job = name if box == "incoming" else f"{STATION}.{name}"
         end = {"fail": "failed", "bad": "rejected"}.get(kind, "done")
-        sent = Sent(harness.Drop(name, tuple(files.values()), box), job, text, end,
+        sent = Sent(harness.Drop(name, tuple(files.values()), box), job, text, {end},
                     self.spool.cuts)
         self.spool.sent.append(sent)
         self.spool.newest[job] = sent
@@ -186,6 +196,33 @@ class Sender:
         if is_durable:
             flush(place)
             self.spool.notes.append(Note(time.time_ns(), sent))
+
+    def order(self):
+        """An empty file for one job, flushed or not."""
+        rng, spool = self.rng, self.spool
+        verb = rng.choice(("cancel", "cancel", "hold", "release", "retry"))
+        if verb == "retry":
+            sents = [sent for sent in self.ended if sent.told != "done" and sent.job not in self.used]
+        else:
+            sents = [sent for sent in spool.sent[-12:] if spool.newest[sent.job] is sent]
+        if not sents:
+            return
+        sent = rng.choice(sents)
+        if verb == "cancel":
+            sent.ends |= {"failed"}
+        if verb == "release":
+            sent.was_released = True
+        if verb == "retry":
+            self.used.add(sent.job)
+            sent.is_retried = True
+            sent.state = sent.told = ""
+            sent.runs, sent.order = -1, 0
+        place = spool.root / sent.drop.box
+        is_durable = rng.random() < 0.6
+        write(place / f"{sent.drop.name}.{verb}", b"", is_durable)
+        if is_durable:
+            flush(place)
+            spool.notes.append(Note(time.time_ns(), sent, order=verb))
 
     def put_pair(self, place, files, is_durable):
         order = list(files)
@@ -218,7 +255,7 @@ class Cut:
 
     @classmethod
     def choose(cls, rng, calls):
-        """`calls`: about how many each role makes in a round."""
+        """`calls`: about how many each role makes in a round that change the disk."""
         kind = rng.choice(("time", "arrival", "arrival", "call", "call"))
         if kind == "time":
             return cls(seconds=rng.uniform(0, 0.5))
@@ -227,7 +264,7 @@ class Cut:
                                     "rejected", ".spool/staging"))
             rare = directory in ("failed", "rejected")
             return cls(directory=directory, count=rng.randint(1, 2 if rare else 12))
-        role = rng.choice(("watch", "work"))
+        role = rng.choice(list(calls))
         return cls(role=role, count=rng.randint(1, calls[role]))
 
     def __str__(self):
@@ -247,7 +284,7 @@ class Witness(threading.Thread):
         self.count, self.deadline, self.problem = 0, time.monotonic() + cut.seconds, None
         self.cut_at = 0
         self.is_cut = threading.Event()
-        self.events = Events(spool.root, (*harness.STATES, ".spool/staging"))
+        self.events = Events(spool.root, (*harness.STATES, ".spool/staging", TRASH))
 
     def run(self):
         try:
@@ -278,6 +315,8 @@ class Witness(threading.Thread):
         """Whether it is time now."""
         if directory == self.cut.directory:
             self.count += 1
+        if directory == TRASH and mask & MOVED_TO:
+            self.spool.cleaned.add(name.rsplit(".", 2)[0])
         if mask & MOVED_TO and directory in harness.STATES:
             self.promise(directory, name)
         return directory == self.cut.directory and self.count == self.cut.count
@@ -323,7 +362,12 @@ def keep_notes(spool, cut_at):
         sent = note.sent
         if note.time >= cut_at:
             continue
+        if note.order:
+            sent.orders.add(note.order)
+            continue
         sent.is_promised = True
+        if sent.is_retried:
+            continue
         sent.told = note.state if note.is_told else sent.told
         sent.result = note.result or sent.result
         sent.state = note.state if note.state in harness.ENDED else sent.state
