@@ -3,7 +3,7 @@ import Testing
 @testable import SpoolFormat
 
 @Suite struct DropNameTests {
-    /// What senders and systems leave on shares (facts/arrival.md, d.2), and orders to us.
+    /// What senders and systems leave on shares (facts/arrival.md, d.2).
     static let ignored = [
         ".IMG.jpg.Ab12Cd", ".~tmp~", ".goutputstream-ABC", ".syncthing.a.jpg.tmp",
         "~syncthing~a.jpg.tmp", "~syncthing~a.jpg", ".a.jpg.swp", ".nfs000001", ".fuse_hidden01",
@@ -13,7 +13,7 @@ import Testing
         ".DS_Store", "._a.jpg", "Thumbs.db", "ehthumbs.db", "desktop.ini", "~$letter.docx", "~$",
         "@eaDir", ".Spotlight-V100", ".Trashes", ".fseventsd", "System Volume Information",
         "$RECYCLE.BIN", "__MACOSX", ".stfolder", ".stversions", "_UNPACK_photos", ".", "..",
-        "a.cancel", "a.retry", "a.hold", "a.release", ".part", ".json",
+        ".part", ".json", ".cancel", "a.cancel.part", "~$a.hold", "a.release~",
     ]
 
     @Test(arguments: ignored)
@@ -21,6 +21,24 @@ import Testing
         for spelling in [name, name.uppercased(), name.lowercased()] {
             #expect(DropName(Array(spelling.utf8)) == .ignored, "\(spelling)")
         }
+    }
+
+    static let controls: [(name: String, verb: ControlVerb, stem: String)] = [
+        ("a.cancel", .cancel, "a"), ("a.retry", .retry, "a"), ("a.hold", .hold, "a"),
+        ("a.release", .release, "a"), ("IMG_0001.Cancel", .cancel, "IMG_0001"),
+        ("a.b.RETRY", .retry, "a.b"), ("a.json.hold", .hold, "a.json"),
+        ("a.cancel.retry", .retry, "a.cancel"), ("-.hold", .hold, "-"),
+    ]
+
+    @Test(arguments: controls)
+    func `an order keeps the name of what it is about`(
+        name: String, verb: ControlVerb, stem: String
+    ) {
+        #expect(DropName(Array(name.utf8)) == .control(verb, stem: Array(stem.utf8)))
+    }
+
+    @Test func `an order is for bytes`() {
+        #expect(DropName([0xFF] + ".cancel".utf8) == .control(.cancel, stem: [0xFF]))
     }
 
     static let instructions = [
@@ -37,7 +55,8 @@ import Testing
     static let images = [
         ("IMG_0001.jpg", "IMG_0001"), ("IMG_0001.JPEG", "IMG_0001"), ("a.tar.gz", "a.tar"),
         ("noextension", "noextension"), ("a.", "a"), ("a.json.jpg", "a.json"), ("json", "json"),
-        ("a.jsonl", "a"), ("part", "part"), ("tmp", "tmp"), ("a.parts", "a"), ("a~b.png", "a~b"),
+        ("a.jsonl", "a"), ("cancel", "cancel"), ("part", "part"), ("tmp", "tmp"), ("a.parts", "a"),
+        ("a~b.png", "a~b"),
         ("Thumbs.db.jpg", "Thumbs.db"), ("@eaDir.png", "@eaDir"), ("a.cancelled", "a"),
         ("$a", "$a"), ("~a", "~a"),
     ]

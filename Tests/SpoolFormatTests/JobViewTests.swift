@@ -155,10 +155,12 @@ func fullView() throws -> JobView {
         record.seed = 42
         record.systemPrompt = "Be careful."
         record.claims = 3
+        record.retries = 2
+        record.pipelineKills = 1
         let own = [
             #""claims" : 3"#, #""due_ns" : 1705314695123456789"#, #""image" : "IMG.jpg""#,
-            #""order_ns" : 1705314685123456789"#, #""seed" : 42"#,
-            #""system_prompt" : "Be careful.""#,
+            #""order_ns" : 1705314685123456789"#, #""pipeline_kills" : 1"#, #""retries" : 2"#,
+            #""seed" : 42"#, #""system_prompt" : "Be careful.""#,
         ]
         let fields = Set(own).union(lines(JobViewTests.fullText))
         #expect(lines(text(record)) == fields)
@@ -177,11 +179,19 @@ func fullView() throws -> JobView {
         let view = JobView(id: try JobID("a".utf8), status: .queued)
         let record = JobRecord(view: view, image: nil, orderNanoseconds: 5)
         #expect(record.claims == 0)
+        #expect(record.retries == 0)
+        #expect(record.pipelineKills == 0)
         #expect(record.dueNanoseconds == 0)
         #expect(record.stamp == 5)
         let nulls = [#""image" : null"#, #""seed" : null"#, #""system_prompt" : null"#]
         #expect(lines(text(record)).isSuperset(of: nulls))
         #expect(JSONText.decode(JobRecord.self, from: JSONText.encode(record)) == record)
+    }
+
+    @Test func `a record of before there were retries has none`() throws {
+        let older = #"{"job_id":"a","status":"queued","order_ns":1,"due_ns":0,"claims":4}"#
+        let record = try #require(JSONText.decode(JobRecord.self, from: Array(older.utf8)))
+        #expect([record.claims, record.retries, record.pipelineKills] == [4, 0, 0])
     }
 
     @Test func `the place in the queue is the later of order and due time`() throws {
@@ -201,6 +211,9 @@ func fullView() throws -> JobView {
             #"{"job_id":"a","status":"queued","order_ns":1,"due_ns":0,"claims":-1}"#,
             #"{"job_id":"a","status":"queued","order_ns":1,"due_ns":0,"#
                 + #""claims":9223372036854775807}"#,
+            #"{"job_id":"a","status":"queued","order_ns":1,"due_ns":0,"claims":0,"retries":-1}"#,
+            #"{"job_id":"a","status":"queued","order_ns":1,"due_ns":0,"claims":0,"#
+                + #""pipeline_kills":9223372036854775807}"#,
         ])
     func `a damaged record is none`(damaged: String) {
         #expect(JSONText.decode(JobRecord.self, from: Array(damaged.utf8)) == nil)

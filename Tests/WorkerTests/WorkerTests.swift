@@ -33,6 +33,7 @@ import Testing
             """#)
         temporary.spool.settings.pipeline = script.description
         temporary.spool.settings.jobTimeout = .seconds(10)
+        temporary.spool.settings.jobRetryDelay = .zero
     }
 
     private func admit(_ id: String, _ instruction: String) throws {
@@ -53,15 +54,16 @@ import Testing
         }
     }
 
+    // One that costs its pipeline's life is tried once more: the first time it may be an accident.
     @Test(arguments: [
-        ("fail", "Too dark."), ("die", "The pipeline died (exit status 3)."),
-        ("garbage", "no message of the protocol: 'hello'"),
-        ("nothing", "The pipeline said it was done but wrote no output file."),
-        ("directory", "The pipeline's output is not a file but a directory."),
-        ("stranger", "The pipeline speaks of the job 'x', which it was not given."),
+        ("fail", 1, "Too dark."), ("die", 2, "The pipeline died (exit status 3)."),
+        ("garbage", 2, "no message of the protocol: 'hello'"),
+        ("nothing", 2, "The pipeline said it was done but wrote no output file."),
+        ("directory", 2, "The pipeline's output is not a file but a directory."),
+        ("stranger", 2, "The pipeline speaks of the job 'x', which it was not given."),
     ])
     func `what the pipeline does wrong ends the job, and the next one runs`(
-        _ instruction: String, _ error: String
+        _ instruction: String, _ runs: Int, _ error: String
     ) throws {
         try admit("bad", instruction)
         try admit("next", "good")
@@ -73,6 +75,9 @@ import Testing
         let failed = try record("failed/bad")
         #expect(failed.view.status == .failed)
         #expect(failed.view.error?.contains(error) == true, "\(failed.view.error ?? "none")")
+        #expect(failed.claims == runs)
+        #expect(failed.view.attempts == runs)
+        #expect(failed.view.isDeadLetter == (runs == 2))
         #expect(try temporary.names("failed/bad").count == 4)
         let done = try record("done/next")
         #expect(done.view.resultSeed == 7)
@@ -82,15 +87,16 @@ import Testing
         #expect(try temporary.card("worker-1").jobsDone == 2)
     }
 
-    @Test func `a job that runs too long is failed`() throws {
+    @Test func `a job that runs too long twice is a dead letter`() throws {
         temporary.spool.settings.jobTimeout = .milliseconds(300)
         try admit("slow", "hang")
         var end: Worker.WorkerEnd?
         let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
         try temporary.run { [self] in try temporary.bundles() == ["failed/slow"] }
-        #expect(
-            try record("failed/slow").view.error
-                == "The job ran longer than 0.3 s; the pipeline was silent.")
+        let failed = try record("failed/slow")
+        #expect(failed.view.error == "The job ran longer than 0.3 s; the pipeline was silent.")
+        #expect(failed.claims == 2)
+        #expect(failed.view.isDeadLetter)
         try stop(worker) { end }
     }
 

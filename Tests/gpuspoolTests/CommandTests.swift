@@ -20,6 +20,14 @@ import Testing
           status   tell where a job is
           queue    tell how full the queue is
           list     list jobs
+          cancel   keep a queued job from running, or stop a running one
+          hold     keep a queued job from running until it is released
+          release  let a held job run
+          retry    run failed or refused jobs again
+          replay   run all dead letters again, the oldest first
+          pause    let workers finish and claim nothing
+          drain    close the door; workers go on
+          resume   end pause and drain
           station  declare senders with a drop box of their own
           demo     show everything once: a temporary spool, a real photo, each step
 
@@ -53,8 +61,8 @@ import Testing
     }
 
     static let commands = [
-        "init", "run", "watch", "work", "clean", "submit", "status", "queue", "list", "station",
-        "demo",
+        "init", "run", "watch", "work", "clean", "submit", "status", "queue", "list", "cancel",
+        "hold", "release", "retry", "replay", "pause", "drain", "resume", "station", "demo",
     ]
 
     @Test func `each command has its help`() throws {

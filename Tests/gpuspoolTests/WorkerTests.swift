@@ -67,8 +67,9 @@ import Testing
             "closes", "The pipeline died (exit status 0).", "os.close(1); os._exit(0)"),
     ]
 
+    /// The first time it may be an accident: what costs its pipeline's life is run twice.
     @Test func `each misdeed fails its job alone and the next one gets a fresh child`() throws {
-        try TestSpool.use("JOB_TIMEOUT_SECONDS=1", "MAX_INFLIGHT_JOBS=100") { spool in
+        try TestSpool.use("JOB_TIMEOUT_SECONDS=1", "JOB_RETRY_DELAY_SECONDS=0") { spool in
             let cases = Self.misdeeds.map {
                 "    '\($0.name)': lambda order: (\(python($0.body))),"
             }
@@ -80,19 +81,22 @@ import Testing
             for (index, misdeed) in Self.misdeeds.enumerated() {
                 try spool.drop("bad-\(index)", misdeed.name)
                 try spool.drop("good-\(index)", "be good")
-            }
-            for (index, misdeed) in Self.misdeeds.enumerated() {
                 _ = try spool.view(of: "good-\(index)", is: "completed")
                 try check(misdeed, "bad-\(index)", in: spool)
+                try spool.drop("next-\(index)", "be good")
+                _ = try spool.view(of: "next-\(index)", is: "completed")
             }
             let jobs = try pipeline.jobs()
             for (index, misdeed) in Self.misdeeds.enumerated() {
-                let bad = jobs.first { $0.id == "bad-\(index)" }
-                let next = jobs.firstIndex { $0.id == "bad-\(index)" }.map { jobs[$0 + 1] }
-                let isFresh = bad?.pid != next?.pid
-                #expect(isFresh == misdeed.endsChild, "\(misdeed.name): \(jobs)")
+                let runs = jobs.indices.filter { jobs[$0].id == "bad-\(index)" }
+                #expect(runs.count == (misdeed.endsChild ? 2 : 1), "\(misdeed.name): \(jobs)")
+                for run in runs {
+                    let isFresh = jobs[run].pid != jobs[run + 1].pid
+                    #expect(isFresh == misdeed.endsChild, "\(misdeed.name): \(jobs)")
+                }
             }
-            #expect(jobs.count == 2 * Self.misdeeds.count, "a job was run twice")
+            let good = jobs.filter { !$0.id.hasPrefix("bad") }
+            #expect(good.count == 2 * Self.misdeeds.count, "a good job was run twice")
             try expectNobodyLeft(jobs.dropLast().map(\.pid), but: jobs.last?.pid)
         }
     }
@@ -112,6 +116,7 @@ import Testing
             #expect(json["status"]?.text == "failed")
             #expect(json["result_path"] == .null)
             #expect(json["completed_at"]?.text != nil)
+            #expect(json["dead_letter"] == .bool(misdeed.endsChild), "\(misdeed.name)")
         }
         #expect(
             try spool.names(bundle).map(\.description)
@@ -141,7 +146,7 @@ import Testing
 
     /// What a pipeline started must not go on computing behind its back.
     @Test func `a timeout ends the pipeline's whole group`() throws {
-        try TestSpool.use("JOB_TIMEOUT_SECONDS=0.5") { spool in
+        try TestSpool.use("JOB_TIMEOUT_SECONDS=0.5", "MAX_ATTEMPTS=1") { spool in
             let pipeline = try FakePipeline(
                 in: spool,
                 """
