@@ -55,6 +55,8 @@ typedef Bundle {
     bit toCancel;               /* the check's own: an order was meant for this life of this job */
 };
 Bundle bundle[2];
+/* What the path of this step led to; means nothing between steps. */
+hidden byte b;
 
 bit cancelDrop = (CANCELS > 0);     /* incoming/ID.cancel */
 byte retryDrops = RETRIES;          /* incoming/ID.retry, so often */
@@ -78,7 +80,7 @@ inline look(where, number, variant, found) {
 #define FREE \
     if :: bundle[0].lock == me -> bundle[0].lock = 0 :: else fi; \
     if :: bundle[1].lock == me -> bundle[1].lock = 0 :: else fi
-#define FORGET fd = NONE; b = NONE; n = 0
+#define FORGET fd = NONE; n = 0
 
 /* R1, steps 1 to 3. At `over` it goes on when the bundle is gone or busy. */
 inline take(where, number, variant) { /* @Lease.swift lease */
@@ -152,7 +154,7 @@ over:
 }
 
 proctype Worker(byte me) {
-    byte fd = NONE, b = NONE, n, claims, attempts;
+    byte fd = NONE, n, claims, attempts;
     mtype end = waiting;
     bit wasCancelled;
 idle:
@@ -195,7 +197,7 @@ dead:
 }
 
 proctype Recover(byte me) { /* @Recovery.swift run */
-    byte fd = NONE, b = NONE, n, claims, attempts;
+    byte fd = NONE, n, claims, attempts;
     mtype end = waiting;
 idle:
     atomic {
@@ -245,7 +247,7 @@ dead:
 #define HASENDED (STANDS(done, 0, 0) || STANDS(failed, 0, 0))
 
 proctype Watcher(byte me) {
-    byte fd = NONE, b = NONE, n;
+    byte fd = NONE, n;
     bit newcomer = (NEWCOMERS > 0);
 idle:
     do
@@ -324,7 +326,7 @@ idle:
 #endif
         atomic { CRASH; CHECK(10, !STANDS(staging, 0, 0)); bundle[1].place = staging } /* @Staging.swift prepare */
     :: atomic { bundle[1].place == staging -> /* @Staging.swift publish */
-        CRASH; newcomer = 0; b = 1; move(queued, 0, 0); b = NONE }
+        CRASH; newcomer = 0; b = 1; move(queued, 0, 0) }
     od;
 over:
     atomic { CRASH; FREE; FORGET; goto idle }
@@ -333,7 +335,7 @@ dead:
 }
 
 proctype Clean(byte me) { /* @Retention.swift sweep */
-    byte fd = NONE, b = NONE, n;
+    byte fd = NONE, n;
     bit variant;
     mtype place = done;
 idle:
@@ -345,7 +347,7 @@ idle:
         CRASH;
         /* Any time may have passed. */
         if :: bundle[b].age == fresh -> bundle[b].age = old :: else fi;
-        place = bundle[b].place; variant = bundle[b].older; b = NONE
+        place = bundle[b].place; variant = bundle[b].older
     };
     take(place, 0, variant); /* @Retention.swift trash */
 #ifndef CLEAN_IGNORES_RETRY
