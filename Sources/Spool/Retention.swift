@@ -199,14 +199,19 @@ public struct Retention {
         }
     }
 
+    /// Can be repeated: a flush that failed may leave totals that name the entries already.
     private func count(_ trashed: [Trashed]) throws(SystemError) {
         var totals = try spool.totals()
-        for entry in trashed { totals.add(entry.state, retries: entry.retries) }
+        let counted = Set(totals.counted)
         // Those counted before that could not be unlinked must not be counted again.
         let standing = Set(try spool.names(in: trash).map { Hexadecimal.text(of: $0.bytes) })
-        totals.counted =
-            totals.counted.filter { standing.contains($0) }
-            + trashed.map { Hexadecimal.text(of: $0.path.lastComponent.bytes) }
+        totals.counted = totals.counted.filter { standing.contains($0) }
+        for entry in trashed {
+            let name = Hexadecimal.text(of: entry.path.lastComponent.bytes)
+            guard !counted.contains(name) else { continue }
+            totals.add(entry.state, retries: entry.retries)
+            totals.counted.append(name)
+        }
         try spool.write(totals)
     }
 

@@ -373,7 +373,7 @@ def a_job_is_given_back(spool):
     admit(spool)
 
 
-@scenario("work", a="done failed")
+@scenario("work", settings={"JOB_RETRY_DELAY_SECONDS": "0.05"}, a="done failed")
 def a_pipeline_dies(spool):
     spool.drop("a", "die")
     admit(spool)

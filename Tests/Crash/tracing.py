@@ -43,6 +43,7 @@ class Call:
     name: str
     number: int
     paths: tuple
+    makes: bool = False  # a file
 
     def __str__(self):
         return f"{self.name} #{self.number} {' '.join(self.paths)}"
@@ -88,7 +89,8 @@ def calls(lines, root, names):
         counts[name] = counts.get(name, 0) + 1
         paths = _paths(name, rest)
         if name in names and _concerns(name, rest, paths, str(root), names):
-            found.append(Call(name, counts[name], tuple(_comparable(path, root) for path in paths)))
+            found.append(Call(name, counts[name], tuple(_comparable(path, root) for path in paths),
+                              "O_CREAT" in rest))
     return found
 
 
