@@ -52,6 +52,9 @@ extension Watcher {
             return try remove(drop)
         }
         if case .staging? = table.jobs[id]?.place { return }
+        // The job of that name has ended; the order is about the drop that will take its name.
+        let isForDrop = drop.verb == .cancel || drop.verb == .hold
+        if isForDrop, table.jobs[id]?.isLive == false, isArriving(drop) { return }
         if let objection = try give(drop.verb, for: id) {
             spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(objection)", job: id)
         } else {

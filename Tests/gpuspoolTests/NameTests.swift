@@ -59,6 +59,28 @@ import Testing
         }
     }
 
+    /// A cancel was answered with the end of the older job, and the newcomer ran.
+    @Test func `an order is about the drop that stands there, not about the ended job of its name`()
+        throws
+    {
+        try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            try spool.put("incoming/a.json", "{}")
+            try spool.shell("cp $PHOTOS/cat.png incoming/a.png")
+            _ = try spool.view(of: "a", is: "rejected")
+            try spool.shell("cp $PHOTOS/cat.png incoming/a.png; touch incoming/a.cancel")
+            // Looked at together with it, or later.
+            try spool.shell("touch incoming/nobody.cancel")
+            _ = try spool.wait(for: "the other order's answer") {
+                try spool.status("incoming/nobody.cancel") == nil ? true : nil
+            }
+            #expect(try spool.status("incoming/a.cancel") != nil)
+            try spool.put("incoming/a.json", "{\"instruction\": \"blur\"}")
+            _ = try spool.view(of: "a", is: "cancelled")
+            _ = try spool.view(of: "a~1", is: "rejected")
+        }
+    }
+
     @Test func `a station has a box of its own`() throws {
         try TestSpool.use { spool in
             let pipeline = try FakePipeline(in: spool)
