@@ -114,7 +114,9 @@ extension Inspection {
         view.droppedAs = former.view.droppedAs
         var record = self.record(as: view, order: order)
         record.claims = former.claims
-        record.retries = former.retries + (former.claims > 0 ? 1 : 0)
+        // A crash may have come behind this record: it is counted then.
+        let isNews = former.claims > 0 && former.view.status != .queued
+        record.retries = former.retries + (isNews ? 1 : 0)
         record.seed = former.seed ?? record.seed
         return record
     }
