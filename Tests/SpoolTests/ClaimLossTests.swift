@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import SpoolFormat
 import Testing
@@ -29,6 +30,8 @@ import Testing
         case complete
         case fail
         case giveBack
+        case retry
+        case cancel
     }
 
     private func lose(_ loss: Loss) throws -> Path {
@@ -58,24 +61,61 @@ import Testing
         #expect(isOurs)
         try temporary.write(running / "out.1.part", Sample.png)
         let place = try lose(loss)
-        let before = try snapshot(place)
-        let outcome: String
-        switch end {
-        case .complete:
-            let model = try #require(ModelName("rules"))
-            outcome = words(of: claim.complete(model: model, seed: 1))
-        case .fail: outcome = words(of: claim.fail("no"))
-        case .giveBack: outcome = words(of: claim.giveBack(counted: true))
-        }
-        #expect(outcome == "lost")
-        #expect(try snapshot(place) == before)
+        let before = try temporary.snapshot(place)
+        #expect(try outcome(of: end, claim) == "lost")
+        #expect(try temporary.snapshot(place) == before)
         #expect(try temporary.bundles() == ["\(place)"])
     }
 
-    private func snapshot(_ bundle: Path) throws -> [String] {
-        try temporary.names(bundle).map { name in
-            "\(name) \(SHA256.hex(of: try temporary.read(bundle / Path(name))))"
-        } + ["\(try temporary.status(bundle).modified)"]
+    private func outcome(of end: End, _ claim: consuming Claim) throws -> String {
+        let model = try #require(ModelName("rules"))
+        return switch end {
+        case .complete: words(of: claim.complete(model: model, seed: 1))
+        case .fail: words(of: claim.fail("no"))
+        case .giveBack: words(of: claim.giveBack(counted: true))
+        case .retry: words(of: claim.retry("no", killedPipeline: true))
+        case .cancel: words(of: claim.cancel())
+        }
+    }
+
+    // MARK: The lock alone is lost, as a network filesystem can do
+
+    @Test(arguments: End.allCases)
+    func `a claim whose lock somebody else has can end nothing`(_ end: End) throws {
+        let claim = try temporary.claim()
+        try temporary.write(running / "out.1.part", Sample.png)
+        try loseLock(of: running)
+        guard case .held(let theirs) = try temporary.spool.lease(running) else {
+            Issue.record("not lost")
+            return
+        }
+        let before = try temporary.snapshot(running)
+        #expect(try outcome(of: end, claim) == "lost")
+        #expect(try temporary.snapshot(running) == before)
+        #expect(try temporary.bundles() == ["running/a@1"])
+        #expect(try temporary.spool.holds(theirs, of: running))
+    }
+
+    @Test func `a lock that nobody else took is taken again`() throws {
+        let claim = try temporary.claim()
+        try loseLock(of: running)
+        #expect(try outcome(of: .fail, claim) == "moved")
+        #expect(try temporary.bundles() == ["failed/a"])
+    }
+
+    /// Unlocks every descriptor of this process that is the bundle's lease.
+    private func loseLock(of bundle: Path) throws {
+        let lease = try temporary.status(bundle / "lease").identity
+        var found = 0
+        for name in try Directory("/proc/self/fd").names() {
+            var status = stat()
+            guard let number = Int32(name.description), fstat(number, &status) == 0,
+                UInt64(status.st_dev) == lease.device, UInt64(status.st_ino) == lease.inode
+            else { continue }
+            try #require(flock(number, LOCK_UN) == 0)
+            found += 1
+        }
+        try #require(found == 1)
     }
 
     @Test(arguments: [Loss.requeued, .claimedAgain])
@@ -86,10 +126,10 @@ import Testing
             return
         }
         let place = try lose(loss)
-        let before = try snapshot(place)
+        let before = try temporary.snapshot(place)
         let isOurs = try claim.makeDurable()
         #expect(!isOurs)
-        #expect(try snapshot(place) == before)
+        #expect(try temporary.snapshot(place) == before)
     }
 
     // R12: nothing is overwritten, and a foreign hand does not stop the worker.

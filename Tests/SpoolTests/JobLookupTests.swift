@@ -45,6 +45,27 @@ import Testing
         #expect(try find("a")?.position == nil)
     }
 
+    @Test func `a queued job that is held is shown as held`() throws {
+        try temporary.admit("a")
+        try show("a", .held, position: nil)
+        #expect(try find("a")?.status == .held)
+        try temporary.spool.root.rename("queued/a", to: "running/a@1")
+        #expect(try find("a")?.status == .processing)
+    }
+
+    @Test func `an ended job that waits to run again says so`() throws {
+        try temporary.admitAndFail("a")
+        var view = JobView(id: try JobID("a"), status: .failed)
+        view.waitingFor = "a free place"
+        try temporary.spool.write(view: "status/a.json", JSONText.encode(view))
+        #expect(try find("a")?.waitingFor == "a free place")
+        #expect(try find("a")?.error == "Too dark.")
+        // A view of before it ended says nothing of now.
+        view.status = .processing
+        try temporary.spool.write(view: "status/a.json", JSONText.encode(view))
+        #expect(try find("a")?.waitingFor == nil)
+    }
+
     @Test func `a job that is still being received is known by its view alone`() throws {
         try show("a", .receiving, position: nil)
         #expect(try find("a")?.status == .receiving)

@@ -130,6 +130,43 @@ import Testing
         #expect(view.error == "The worker died once while it ran this job.")
     }
 
+    // R9: a cancelled job is never queued again.
+    @Test func `a job that was to be cancelled ends cancelled`() throws {
+        do { _ = try claim() }
+        var orders = try Orders(temporary.spool)
+        try orders.give(.cancel, for: try JobID("a"))
+        #expect(try recover() == .moved(.cancelled))
+        #expect(try temporary.bundles() == ["failed/a"])
+        let view = try temporary.record("failed/a").view
+        #expect(view.status == .cancelled)
+        #expect(view.error == "The job was cancelled.")
+    }
+
+    @Test func `a whole result goes before an order to cancel`() throws {
+        do {
+            var claim = try claim()
+            _ = try claim.makeDurable()
+            try temporary.write("running/a@1/result.png", Sample.png)
+        }
+        try change {
+            $0.view.status = .completed
+            $0.view.completedAt = .now
+            $0.view.resultPath = "result.png"
+        }
+        var orders = try Orders(temporary.spool)
+        try orders.give(.cancel, for: try JobID("a"))
+        #expect(try recover() == .moved(.completed))
+        #expect(try temporary.bundles() == ["done/a"])
+    }
+
+    @Test func `a run that was cut off is followed by another one, which counts`() throws {
+        do { _ = try claim() }
+        #expect(try recover() == .moved(.queued))
+        let record = try temporary.record("queued/a")
+        #expect(record.retries == 1)
+        #expect(record.dueNanoseconds == 0, "a dead worker is not the job's fault")
+    }
+
     @Test func `a living worker's claim is left alone`() throws {
         let claim = try claim()
         #expect(try Recovery(spool: temporary.spool).run().map(\.outcome) == [.alive])

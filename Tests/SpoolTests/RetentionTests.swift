@@ -109,6 +109,32 @@ import Testing
         #expect(try counts == [1, 0, 0])
     }
 
+    // R9: it is to run again.
+    @Test func `a job for which a retry is ordered stays`() throws {
+        try finish("a", .failed)
+        try finish("b", .rejected)
+        try temporary.write(".spool/retry/a", "")
+        try temporary.write(".spool/retry/b", "")
+        temporary.spool.settings.maxRejectedBytes = 0
+        #expect(removed(try sweep(after: 1000)) == [])
+        #expect(try temporary.bundles() == ["failed/a", "rejected/b"])
+        try temporary.spool.root.remove(".spool/retry/a")
+        try temporary.spool.root.remove(".spool/retry/b")
+        #expect(removed(try sweep(after: 1000)) == ["failed/a", "rejected/b"])
+    }
+
+    @Test func `the retries of what goes are counted`() throws {
+        for (name, retries) in [("a", 2), ("b", 3)] {
+            try finish(name, .failed)
+            try temporary.change("failed/\(name)") { $0.retries = retries }
+        }
+        _ = try sweep(after: 200)
+        #expect(try temporary.spool.totals().retries == 5)
+        #expect(try counts == [0, 2, 0])
+        _ = try sweep(after: 200)
+        #expect(try temporary.spool.totals().retries == 5)
+    }
+
     // MARK: Bytes
 
     @Test func `the oldest refused drops go above the bytes that are allowed`() throws {
@@ -172,6 +198,7 @@ import Testing
         try temporary.write(
             ".spool/totals",
             #"{"completed":7,"failed":1,"rejected":2,"counted":["\#(counted)"]}"#)
+        #expect(try temporary.spool.totals().retries == 0, "of before there were retries")
         _ = try sweep(after: 0)
         #expect(try trash == [])
         #expect(try counts == [8, 1, 2])
