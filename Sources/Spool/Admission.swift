@@ -201,10 +201,10 @@ extension Watcher {
 
     /// Nothing was taken: the drop stands where it stood, and its sender is told why.
     private func postpone(_ key: DropKey, _ error: SystemError) {
-        let text = "The service cannot take this drop: \(error.withRemedy)"
+        let text = "\(error)"
         if told[key] != text { spool.log.write(error, while: "Taking '\(Path(key.stem))'") }
         told[key] = text
-        postponed[key] = (.now + .seconds(5), text)
+        postponed[key] = (.now + .seconds(5), error)
     }
 
     /// Takes note of what became of a drop that was taken.

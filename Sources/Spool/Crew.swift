@@ -17,7 +17,12 @@ final class Crew {
 
     /// Reads all cards.
     func list() throws(SystemError) {
-        for name in try spool.names(in: .hidden(SpoolFile.Hidden.workers)) { try read(name) }
+        for name in try spool.names(in: .hidden(SpoolFile.Hidden.workers)) {
+            do throws(SystemError) { try read(name) } catch {
+                if error.isGeneral { throw error }
+                spool.log.write(error, while: "Reading the card '\(name)'")
+            }
+        }
     }
 
     /// Reads a card that an event told of.

@@ -37,7 +37,10 @@ extension Watcher {
             if event.mask.contains(.overflow) {
                 needsListing = true
             } else if let place = event.watch.flatMap({ watches[$0] }) {
-                try handle(event, in: place)
+                do throws(SystemError) { try handle(event, in: place) } catch {
+                    spool.log.write(error, while: "Looking at '\(event.name)'")
+                    needsListing = true
+                }
             } else {
                 _ = inbox.note(event)
             }
@@ -95,7 +98,7 @@ extension Watcher {
             unseen.remove(attempt.id)
             table.running(attempt.id, claim: attempt.claim)
             if table.jobs[attempt.id]?.record == nil {
-                let record = try spool.record(in: .bundle(attempt), of: attempt.id)
+                let record = try spool.knownRecord(in: .bundle(attempt), of: attempt.id)
                 if let record { table.describe(attempt.id, record) }
             }
             return
@@ -105,7 +108,7 @@ extension Watcher {
         else { return try vanished(name, from: state) }
         unseen.remove(id)
         // Without a readable record it is a job all the same, and counts.
-        let record = try spool.record(in: .bundle(state, id), of: id)
+        let record = try spool.knownRecord(in: .bundle(state, id), of: id)
         if state == .queued { return table.queued(id, stamp: status.modified, record) }
         let isNews = table.jobs[id]?.place != .finished(state)
         table.finished(id, state, record)

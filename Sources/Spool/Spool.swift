@@ -84,7 +84,10 @@ public final class Spool {
             if let pid, pid != Host.pid, ProcessWatch.isRunning(pid) { continue }
             let changed = try spool.root.status(of: directory / name)?.changed ?? 0
             guard WallClock.nanoseconds - changed >= age.nanoseconds else { continue }
-            try spool.root.removeTree(directory / name)
+            do throws(SystemError) { try spool.root.removeTree(directory / name) } catch {
+                if error.isGeneral { throw error }
+                spool.log.write(error, while: "Removing temporary files")
+            }
         }
     }
 
@@ -126,6 +129,18 @@ public final class Spool {
         else { return nil }
         record.view.id = id
         return record
+    }
+
+    /// The record in a bundle as far as it can be read: what is wrong with one job's file is told
+    /// and concerns no other job.
+    func knownRecord(in bundle: Path, of id: JobID) throws(SystemError) -> JobRecord? {
+        do throws(SystemError) {
+            return try record(in: bundle, of: id)
+        } catch {
+            if error.isGeneral { throw error }
+            log.write(error, while: "Reading the record of job \(id.short)", job: id)
+            return nil
+        }
     }
 
     /// Writes the record of a bundle: temporary file, flush, rename. `claim` keeps the temporary

@@ -81,8 +81,17 @@ extension Watcher {
             view.status = .throttled
             view.waitingFor = refusal.detail
         }
-        if let error = postponed[candidate.key]?.error { view.error = error }
+        if let error = postponed[candidate.key]?.error { tell(error, in: &view) }
         return view
+    }
+
+    /// What a full disk or the like keeps out waits as in front of a full queue; a drop with
+    /// something wrong of its own may need its sender.
+    private func tell(_ error: SystemError, in view: inout JobView) {
+        view.error = "The service cannot take this drop: \(error.withRemedy)"
+        guard error.isGeneral else { return }
+        view.status = .throttled
+        view.waitingFor = "the service to be able to take it"
     }
 
     private func wait(position: Int, _ model: String?) -> Int {

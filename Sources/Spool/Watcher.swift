@@ -21,7 +21,7 @@ public final class Watcher {
     var forecast = Forecast()
     var receiving: [DropKey: Reception] = [:]
     /// Drops that could not be taken, with the error shown to their senders.
-    var postponed: [DropKey: (until: Moment, error: String?)] = [:]
+    var postponed: [DropKey: (until: Moment, error: SystemError?)] = [:]
     /// What the log was told of drops that could not be taken.
     var told: [DropKey: String] = [:]
     let staging: Staging
@@ -156,9 +156,10 @@ public final class Watcher {
         var orders: [Int64] = []
         for state in JobState.allCases {
             for name in try spool.names(in: Path(state)) {
-                let record = try spool.read(Path(state) / name / Path(BundleFile.record))
-                    .flatMap { JSONText.decode(JobRecord.self, from: $0) }
-                if let record { orders.append(record.orderNanoseconds) }
+                guard let attempt = AttemptName(name.bytes)?.id ?? (try? JobID(name.bytes)),
+                    let record = try spool.knownRecord(in: Path(state) / name, of: attempt)
+                else { continue }
+                orders.append(record.orderNanoseconds)
             }
         }
         return orders

@@ -25,6 +25,8 @@ public final class Worker {
         var lastStep: String?
         /// When a pipeline that was told to stop the job is killed.
         var cancelEnd: Moment?
+        /// The pipeline has done it, but the machine did not let us look at the output yet.
+        var unread: (seed: Int64, again: Moment)?
 
         consuming func giveUpClaim() -> Claim { claim }
     }
@@ -164,7 +166,7 @@ public final class Worker {
 
     private func setTimer() {
         var moments = [retry, restart, graceEnd, farewell].compactMap { $0 }
-        moments += [run?.deadline, run?.cancelEnd].compactMap { $0 }
+        moments += [run?.deadline, run?.cancelEnd, run?.unread?.again].compactMap { $0 }
         moments += pending.map(\.again)
         if case .loading(let until) = state { moments.append(until) }
         timer?.set(moments.min())
@@ -179,6 +181,7 @@ public final class Worker {
             let seconds = DurationText.seconds(Worker.loadPatience)
             pipelineFailed("The pipeline did not become ready in \(seconds) s.")
         }
+        if let unread = run?.unread, unread.again <= now { finish(seed: unread.seed) }
         retryEnds(now)
         if let time = retry, time <= now { retry = nil }
         if let time = restart, time <= now { restart = nil }
@@ -353,7 +356,14 @@ public final class Worker {
     private func finish(seed: Int64) {
         do throws(SystemError) {
             if let problem = try run?.claim.checkOutput() { return breakOff(problem) }
-        } catch { return breakOff("The pipeline's output cannot be read: \(error).") }
+        } catch {
+            guard error.isGeneral else {
+                return breakOff("The pipeline's output cannot be read: \(error).")
+            }
+            spool.log.write(error, while: "Reading the pipeline's output")
+            run?.unread = (seed, .now + Worker.patience)
+            return
+        }
         guard let done = run.take() else { return }
         failuresInRow = 0
         restartDelay = .seconds(1)

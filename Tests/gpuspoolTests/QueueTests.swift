@@ -240,4 +240,32 @@ import Testing
             #expect(try second.stop() == .status(0))
         }
     }
+
+    /// Closing a lock raises no event: the worker looks again by itself (R7), and meanwhile it
+    /// does what it can.
+    @Test func `an idle worker takes a new job while another's lease is held`() throws {
+        try TestSpool.use { spool in
+            try startWatch(spool)
+            try spool.drop("held")
+            _ = try spool.view(of: "held", is: "queued")
+            let pipeline = try FakePipeline(in: spool)
+            try passing(over: "queued/held", in: spool) {
+                _ = try spool.start("work", "--set", pipeline.setting)
+                try spool.waitForWorker()
+                try spool.drop("new")
+                _ = try spool.view(of: "new", is: "completed")
+                #expect(try spool.names("queued") == ["held"])
+            }
+            _ = try spool.view(of: "held", is: "completed")
+            #expect(try pipeline.jobs().map(\.id) == ["new", "held"])
+        }
+    }
+
+    private func passing(over bundle: Path, in spool: TestSpool, _ body: () throws -> Void) throws {
+        let lease = try Directory(spool.path / bundle).open("lease")
+        try #require(try lease.tryLock())
+        try body()
+        // Until here it is held.
+        _ = try lease.status()
+    }
 }

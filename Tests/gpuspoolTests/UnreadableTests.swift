@@ -1,0 +1,97 @@
+import Linux
+import SpoolFormat
+import Testing
+
+/// What cannot be read concerns its own job or drop and no other.
+@Suite(.serialized, .evidence) struct UnreadableTests {
+    @Test func `an instruction that is no file does not close the door for others`() throws {
+        try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            try spool.shell(
+                """
+                cd incoming
+                ln -s /etc/hostname link.json; mkfifo pipe.json; ln -s link.json loop.json
+                for stem in link pipe loop; do cp $PHOTOS/cat.png $stem.png; done
+                """)
+            try spool.drop("good")
+            _ = try spool.view(of: "good", is: "queued")
+            for id in ["link", "pipe", "loop"] {
+                let view = try spool.view(of: id, is: "rejected")
+                #expect(view["code"]?.text == "invalid_request", "\(view)")
+            }
+        }
+    }
+
+    private static let canBeNobody: Bool = {
+        let words = setpriv + [Program.path, "--version"]
+        let result = try? Command.run(words[0], Array(words.dropFirst()), timeout: .seconds(10))
+        return Host.user == 0 && result?.exit == .status(0)
+    }()
+
+    private static let setpriv: [Path] = [
+        "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    ]
+
+    @Test(.enabled(if: canBeNobody, "needs root, and a program that nobody may run"))
+    func `a file the service may not read does not close the door for others`() throws {
+        try TestSpool.use { spool in
+            try spool.shell("chown -R 65534:65534 .")
+            let words = UnreadableTests.setpriv.map { "\($0)" }.joined(separator: " ")
+            _ = try spool.startShell(
+                "exec \(words) \(Program.path) --spool \(spool.path) watch")
+            try spool.shell(
+                """
+                cp $PHOTOS/cat.png incoming/mine.png
+                echo '{"instruction": "blur"}' > incoming/.json
+                chmod 0 incoming/.json; mv incoming/.json incoming/mine.json
+                """)
+            let view = try spool.wait(for: "the reason") { () -> JSONValue? in
+                let view = try spool.json("status/mine.json")
+                return view?["error"]?.text?.contains("may not read") == true ? view : nil
+            }
+            #expect(view["status"]?.text == "receiving", "\(view)")
+            try spool.drop("good")
+            try spool.shell("chown 65534 incoming/good.*")
+            _ = try spool.view(of: "good", is: "queued")
+            try spool.shell("chmod 644 incoming/mine.json")
+            _ = try spool.view(of: "mine", is: "queued")
+        }
+    }
+
+    /// A foreign hand's work in the service's own directories, found at the start.
+    @Test func `a record that cannot be read stops neither the watcher nor the worker`() throws {
+        try TestSpool.use { spool in
+            try spool.shell(
+                """
+                for bundle in queued/old queued/later running/cut@1 done/ended; do
+                    mkdir $bundle; : > $bundle/lease; ln -s /etc/hostname $bundle/status.json
+                done
+                touch -d 'next week' queued/later
+                ln -s /etc/hostname .spool/workers/ghost.json
+                ln -s /etc/hostname .spool/tmp/1.ghost
+                """)
+            let pipeline = try FakePipeline(in: spool)
+            let service = try spool.start("run", "--set", pipeline.setting)
+            try spool.drop("good")
+            _ = try spool.view(of: "good", is: "completed")
+            #expect(try spool.names("queued") == ["later", "old"])
+            let log = try service.printed()
+            #expect(log.contains("Reading the record of job old: open "), "\(log)")
+            #expect(log.contains("Reading the record of job ended: open "), "\(log)")
+        }
+    }
+
+    /// A directory in place of a view: what cannot be removed or replaced keeps no other.
+    @Test func `a view that cannot be written does not stop the others`() throws {
+        try TestSpool.use { spool in
+            try spool.shell("mkdir -p status/ghost.json/x status/b.json/x")
+            let service = try spool.start("watch")
+            for id in ["a", "b", "c"] { try spool.drop(id) }
+            for id in ["a", "c"] { _ = try spool.view(of: id, is: "queued") }
+            _ = try spool.wait(for: "three jobs in queue.json") {
+                try spool.json("queue.json")?["queued_count"] == .int(3) ? true : nil
+            }
+            #expect(try service.printed().contains("Writing the views: "))
+        }
+    }
+}
