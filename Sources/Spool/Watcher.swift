@@ -166,15 +166,15 @@ public final class Watcher {
     }
 
     private func start() throws(SystemError) {
-        let settings = spool.settings
-        spool.log.write(
-            "Started - Max size: \(settings.maxInflightJobs), "
-                + "Cleanup age: \(DurationText.seconds(settings.resultTTL))s")
         staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
         do throws(SystemError) { try Howto.write(to: spool) } catch {
             spool.log.write(error, while: "Writing \(SpoolFile.howto)")
         }
         try list()
+        let settings = spool.settings
+        spool.log.write(
+            "Started - Max size: \(settings.maxInflightJobs), "
+                + "Cleanup age: \(DurationText.seconds(settings.resultTTL))s")
         recoverStaging()
         nextRunningScan = .now
         turn?.request()

@@ -102,10 +102,10 @@ struct Invocation {
         return Log(format: format)
     }
 
-    /// Opens the spool with the settings in force.
-    func spool() throws -> Spool {
+    /// Opens the spool with the settings in force; without `log` with one of its own.
+    func spool(log: Log? = nil) throws -> Spool {
         try checked { try SpoolLayout.check(spoolPath) }
-        return try Spool(spoolPath, settings: try settings(), log: try log())
+        return try Spool(spoolPath, settings: try settings(), log: try log ?? self.log())
     }
 
     /// Flags over environment over `spool.conf` over defaults.

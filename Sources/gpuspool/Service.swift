@@ -84,7 +84,7 @@ final class Service {
         }
         // What went wrong may be that the spool is gone.
         loop.turnEnded = { [unowned self] in
-            if staff?.spool.log.troubles.takeNews() == true { check.request() }
+            if staff != nil, log.troubles.takeNews() { check.request() }
         }
         try begin()
         try loop.run()
@@ -136,7 +136,8 @@ final class Service {
     }
 
     private func open() throws {
-        let spool = try invocation.spool()
+        // One log for all tries, so that what lasts is told once.
+        let spool = try invocation.spool(log: log)
         spool.settings.grace = grace ?? spool.settings.grace
         let presence = try self.presence(spool)
         var staff = Staff(spool: spool, presence: presence)

@@ -138,4 +138,37 @@ private func readablePipe() throws -> Descriptor {
         #expect(isDone)
         registration.cancel()
     }
+
+    /// Whoever asked may be gone before the end of the turn: its work would meet freed memory.
+    @Test func `work of which everybody has let go is not done`() throws {
+        let loop = try EventLoop()
+        var log: [String] = []
+        var gone: Deferred? = Deferred(loop) { log.append("gone") }
+        let kept = Deferred(loop) {
+            log.append("kept")
+            loop.stop()
+        }
+        gone?.request()
+        kept.request()
+        gone = nil
+        try loop.runUntilStopped()
+        #expect(log == ["kept"])
+    }
+
+    @Test func `the end of a turn comes when all of it is done`() throws {
+        let loop = try EventLoop()
+        let reading = try readablePipe()
+        var log: [String] = []
+        loop.turnEnded = {
+            log.append("end")
+            loop.stop()
+        }
+        let registration = try loop.watch(reading) {
+            log.append("event")
+            loop.atEndOfTurn { log.append("work") }
+        }
+        try loop.runUntilStopped()
+        #expect(log == ["event", "work", "end"])
+        registration.cancel()
+    }
 }
