@@ -104,7 +104,7 @@ public final class JobQueue {
         } catch {
             if error.isGeneral { throw error }
             spool.log.write(error, while: "Claiming job \(id.short)", job: id)
-            busy[id] = (.now + .seconds(60), .seconds(5))
+            busy[id] = (.now + .seconds(5), .seconds(5))
             return .none(retry: nil, due: nil)
         }
     }

@@ -212,7 +212,9 @@ public final class Worker {
             pipeline = try Pipeline(command, on: loop) { [unowned self] in handle($0) }
         } catch {
             // The machine's own limits are no reason to give up.
-            guard error.isGeneral else { return pipelineFailed("It cannot be started: \(error).") }
+            guard error.isGeneral else {
+                return pipelineFailed("It cannot be started: \(error.withRemedy)")
+            }
             spool.log.write(error, while: "Starting the pipeline")
             restart = .now + Worker.patience
             return
@@ -358,7 +360,7 @@ public final class Worker {
             if let problem = try run?.claim.checkOutput() { return breakOff(problem) }
         } catch {
             guard error.isGeneral else {
-                return breakOff("The pipeline's output cannot be read: \(error).")
+                return breakOff("The pipeline's output cannot be read: \(error.withRemedy)")
             }
             spool.log.write(error, while: "Reading the pipeline's output")
             run?.unread = (seed, .now + Worker.patience)
