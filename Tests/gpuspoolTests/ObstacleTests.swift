@@ -101,9 +101,11 @@ import Testing
         try TestSpool.use(
             "MIN_FREE_BYTES=0", "RESULT_TTL_SECONDS=1", mounting: disk
         ) { spool in
-            let first = try start(spool)
-            try spool.drop("a")
-            _ = try spool.view(of: "a", is: "completed")
+            let first = try start(spool, "--set", "RESULT_TTL_SECONDS=3600")
+            for id in ["a1", "a2", "a3"] {
+                try spool.drop(id)
+                _ = try spool.view(of: id, is: "completed")
+            }
             try spool.shell("kill -9 \(first.pid)")
             _ = try first.end()
             try spool.shell("rm -f HOWTO.txt .spool/watcher.lock")
