@@ -30,9 +30,20 @@ struct ControlDrop {
 extension Watcher {
     /// Turns control drops into orders.
     func obey(_ drops: [ControlDrop]) {
+        let standing = Set(drops.map { $0.box / $0.name })
+        controlWaits = controlWaits.filter { standing.contains($0.key) }
         for drop in drops {
-            do throws(SystemError) { try obey(drop) } catch {
+            let path = drop.box / drop.name
+            if let until = controlWaits[path], until > .now {
+                again(at: until)
+                continue
+            }
+            do throws(SystemError) {
+                try obey(drop)
+                controlWaits[path] = nil
+            } catch {
                 spool.log.write(error, while: "Obeying '\(drop.name)'")
+                controlWaits[path] = .now + .seconds(5)
                 again(in: .seconds(5))
             }
         }

@@ -35,6 +35,8 @@ final class Inbox {
     private var boxes: [Path: DropBox] = [:]
     private var byWatch: [Inotify.Watch: DropBox] = [:]
     private var stations: Set<Path> = []
+    /// Those whose drop box an error keeps from being opened; tried with every pass.
+    private var unopened: [Path: StationName] = [:]
     /// Names that events told of, by box; true: renamed into place.
     private var dirty: [ObjectIdentifier: [Path: Bool]] = [:]
     private var needsListing = true
@@ -107,16 +109,25 @@ final class Inbox {
             if let box = boxes.removeValue(forKey: path) { close(box) }
         }
         stations = Set(paths.keys)
-        for (path, station) in paths where boxes[path] == nil {
+        unopened = paths.filter { boxes[$0.key] == nil }
+        openUnopened()
+        needsListing = true
+    }
+
+    private func openUnopened() {
+        for (path, station) in unopened {
             do throws(SystemError) {
                 try openDropBox(path, of: station)
+                unopened[path] = nil
+                needsListing = true
             } catch {
+                spool.log.write(error, while: "Opening the drop box of \(station)")
+                guard error.code == .notADirectory || error.code == .symbolicLink else { continue }
                 // Somebody put a file or a link in its place: that is judged as a drop.
                 stations.remove(path)
-                spool.log.write(error, while: "Opening the drop box of \(station)")
+                unopened[path] = nil
             }
         }
-        needsListing = true
     }
 
     private func openDropBox(_ path: Path, of station: StationName) throws(SystemError) {
@@ -175,6 +186,7 @@ final class Inbox {
     func pass(now: Moment) -> (candidates: [Candidate], again: Moment?, problem: SystemError?) {
         var problem: SystemError?
         do throws(SystemError) { try reopenLost() } catch { problem = error }
+        openUnopened()
         let isListing = needsListing || nextListing.map { $0 <= now } == true
         needsListing = false
         let noted = dirty
@@ -198,7 +210,8 @@ final class Inbox {
             guard case .wait(let until, _, _) = candidate.judgement else { return nil }
             return until
         }
-        let retry = problem.map { _ in now + Door.permissionPatience }
+        let isStuck = problem != nil || !unopened.isEmpty
+        let retry = isStuck ? now + Door.permissionPatience : nil
         return (candidates, (looks + [nextListing, retry].compactMap { $0 }).min(), problem)
     }
 
@@ -258,6 +271,7 @@ final class Inbox {
             box.forget(folder: folder.path.lastComponent)
         } else {
             folder.problem = error
+            spool.log.write(error, while: "Looking into the drop '\(folder.path.lastComponent)'")
         }
     }
 
@@ -278,7 +292,13 @@ final class Inbox {
             var judgement: Judgement
             do throws(SystemError) {
                 judgement = try door.judge(pair, in: box, directory)
-            } catch { judgement = obstacle(error, now) }
+            } catch {
+                // A file that its sender took away meanwhile is no trouble.
+                if !error.isNotFound {
+                    spool.log.write(error, while: "Looking into the drop '\(Path(pair.stem))'")
+                }
+                judgement = obstacle(error, now)
+            }
             let files = [pair.instruction, pair.image].compactMap { $0.flatMap { box.files[$0] } }
             guard let first = files.map(\.firstSeen).min() else { continue }
             candidates.append(

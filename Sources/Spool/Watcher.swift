@@ -30,6 +30,8 @@ public final class Watcher {
     var orders: Orders
     /// Jobs whose order could not be carried out yet, and when that is tried again.
     var orderWaits: [JobID: (until: Moment, delay: Duration)] = [:]
+    /// Control drops that an error kept from being obeyed or removed, and when to try again.
+    var controlWaits: [Path: Moment] = [:]
     /// When orders that wait are to be looked at.
     private var nextOrders: Moment?
     /// Since when jobs could be taken, by the wall clock, for `JOB_PENDING_TIMEOUT_SECONDS`.

@@ -50,6 +50,8 @@ final class Service {
     private var obstacle: String?
     private var isStopping = false
     private var failure: Failure?
+    /// A checkout is completed once; what is lost later is left to its operator.
+    private var isCompleted = false
 
     /// How long until another try where no event comes.
     private static let patience = Duration.seconds(5)
@@ -93,11 +95,8 @@ final class Service {
     }
 
     private func begin() throws {
-        let settings = try settings()
+        _ = try settings()
         do {
-            try invocation.checked {
-                try SpoolLayout.complete(invocation.spoolPath, settings: settings)
-            }
             try open()
         } catch let error as SystemError where error.isGeneral {
             wait(for: error, "'\(path)' cannot be served yet")
@@ -136,6 +135,13 @@ final class Service {
     }
 
     private func open() throws {
+        if !isCompleted {
+            let settings = try invocation.settings()
+            try invocation.checked {
+                try SpoolLayout.complete(invocation.spoolPath, settings: settings)
+            }
+            isCompleted = true
+        }
         // One log for all tries, so that what lasts is told once.
         let spool = try invocation.spool(log: log)
         spool.settings.grace = grace ?? spool.settings.grace
