@@ -59,7 +59,8 @@ extension Verification {
             for name in try spool.names(in: Path(state)).sorted() {
                 let subject = Subject(state: state, name: name)
                 guard let id = subject.id else { continue }
-                guard let other = places.updateValue(subject, forKey: id),
+                guard try spool.root.status(of: subject.path)?.kind == .directory,
+                    let other = places.updateValue(subject, forKey: id),
                     try stand(other.path, subject.path)
                 else { continue }
                 let flaw = Flaw(.error, .i1, "is the same job as '\(other.path)'", .double)

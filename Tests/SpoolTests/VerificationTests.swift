@@ -165,6 +165,31 @@ import Testing
                 try wreck.temporary.link("done/d/link", to: "/etc/passwd")
             }
         },
+        Damage("a directory for a request", "I7 failed/f") { wreck in
+            try wreck.unnoticed("failed/f") {
+                try wreck.spool.root.remove("failed/f/request.json")
+                try wreck.temporary.makeDirectory("failed/f/request.json")
+            }
+        },
+        Damage("a directory for an image", "I2 queued/p", moved: ["queued/p": "failed/p"]) {
+            wreck in
+            try wreck.unnoticed("queued/p") {
+                try wreck.spool.root.remove("queued/p/p.png")
+                try wreck.temporary.makeDirectory("queued/p/p.png")
+            }
+        },
+        Damage("a record without an image", "I2 running/n@1", moved: ["running/n@1": "failed/n"]) {
+            try $0.change("running/n@1") { $0.image = nil }
+        },
+        Damage("an image named somewhere else", "I7 done/d", isMended: false) {
+            try $0.change("done/d") { $0.image = "../../failed/f/f.png" }
+        },
+        Damage("a directory for a reason", "I7 rejected/r") { wreck in
+            try wreck.unnoticed("rejected/r") {
+                try wreck.spool.root.remove("rejected/r/reason.json")
+                try wreck.temporary.makeDirectory("rejected/r/reason.json")
+            }
+        },
         Damage("no reason", "I7 rejected/r") { try $0.remove("rejected/r/reason.json") },
         Damage("another reason", "I7 rejected/r") {
             let text = try $0.temporary.text("rejected/r/reason.json")
@@ -285,6 +310,46 @@ import Testing
         #expect(lease.mode == 0o600 && lease.links == 1)
         #expect(try wreck.temporary.status("queued/p/p.png").links == 1)
         #expect(try wreck.temporary.record("queued/p").view.status == .queued)
+    }
+
+    @Test(.enabled(if: Host.user == 0)) func `a file of another user in the queue is copied`()
+        throws
+    {
+        let wreck = try Wreck()
+        try wreck.temporary.giveAway("queued/p/p.png", to: 65534)
+        let report = try wreck.repair()
+        #expect(wreck.breaks(report) == ["I2 queued/p"])
+        #expect(!report.isBroken)
+        #expect(try wreck.temporary.status("queued/p/p.png").owner == 0)
+    }
+
+    @Test func `what programs leave in folders that they look at is no break`() throws {
+        let wreck = try Wreck()
+        try wreck.temporary.write("done/Thumbs.db", "x")
+        try wreck.temporary.write("queued/Thumbs.db", "x")
+        let report = try wreck.check()
+        #expect(wreck.breaks(report) == ["I1 queued/Thumbs.db"])
+        #expect(report.findings.contains { $0.path == "done/Thumbs.db" && $0.severity == .note })
+    }
+
+    @Test func `repaired jobs go on`() throws {
+        let wreck = try Wreck()
+        try wreck.replace("running/n@1/status.json", Array("{".utf8))
+        try wreck.remove("queued/p/lease")
+        try wreck.spool.root.rename("queued/q", to: "running/q@7")
+        try wreck.change("running/q@7") { $0.view.status = .throttled }
+        #expect(try !wreck.repair().isBroken)
+        _ = try Recovery(spool: wreck.spool).run()
+        #expect(try wreck.temporary.names("queued") == ["p", "q"])
+        let queue = try JobQueue(wreck.spool, on: try EventLoop()) {}
+        for claims in [1, 8] {
+            guard case .claimed(let claim) = try queue.next(offers: { _ in true }) else {
+                Issue.record("not claimed")
+                return
+            }
+            #expect(claim.attempt.claim == claims)
+            _ = claim.fail("No.")
+        }
     }
 
     // MARK: Crash windows (PROTOCOL.md, the table of transitions)
