@@ -81,8 +81,9 @@ struct Subcommand: Sendable {
             \(table(common))
             gpuspool COMMAND --help tells more of each.
 
-            Exit status: 0 done; 1 the job failed; 2 usage; 3 not found; 65 refused for good;
-            75 try later; 78 settings, or another watcher runs; 70 internal; 71 system error.
+            Exit status: 0 done; 1 the job failed, or a check found something; 2 usage;
+            3 not found; 65 refused for good; 75 try later; 78 settings, or another watcher runs;
+            70 internal; 71 system error.
 
             """
     }

@@ -29,6 +29,7 @@ import Testing
           drain    close the door; workers go on
           resume   end pause and drain
           station  declare senders with a drop box of their own
+          verify   check that nothing in the spool breaks its invariants
           demo     show everything once: a temporary spool, a real photo, each step
 
         Common options:
@@ -40,8 +41,9 @@ import Testing
 
         gpuspool COMMAND --help tells more of each.
 
-        Exit status: 0 done; 1 the job failed; 2 usage; 3 not found; 65 refused for good;
-        75 try later; 78 settings, or another watcher runs; 70 internal; 71 system error.
+        Exit status: 0 done; 1 the job failed, or a check found something; 2 usage;
+        3 not found; 65 refused for good; 75 try later; 78 settings, or another watcher runs;
+        70 internal; 71 system error.
 
         """
 
@@ -62,7 +64,8 @@ import Testing
 
     static let commands = [
         "init", "run", "watch", "work", "clean", "submit", "status", "queue", "list", "cancel",
-        "hold", "release", "retry", "replay", "pause", "drain", "resume", "station", "demo",
+        "hold", "release", "retry", "replay", "pause", "drain", "resume", "station",
+        "verify", "demo",
     ]
 
     @Test func `each command has its help`() throws {
