@@ -147,8 +147,13 @@ struct Repair {
 
     /// Writes a record into a bundle that stays where it is.
     private func write(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
-        try spool.write(record, in: subject.path, claim: subject.attempt?.claim ?? 0)
+        try publish(record, subject)
         try stamp(subject, record)
+    }
+
+    /// By one rename: whatever comes between, the record in place is a whole one.
+    private func publish(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
+        try spool.write(record, in: subject.path, by: .temporary())
     }
 
     private func makeLease(_ bundle: Path) throws(SystemError) {
@@ -273,7 +278,7 @@ struct Repair {
         record.view.progress = nil
         record.view.error =
             "The spool was damaged: \(cause). gpuspool verify ended the job; drop it again."
-        try spool.write(record, in: subject.path, claim: subject.attempt?.claim ?? 0)
+        try publish(record, subject)
         return try move(subject, to: .failed, record)
     }
 
