@@ -156,10 +156,11 @@ public final class Watcher {
     /// The order stamps of all kept records (R8).
     private static func orders(_ spool: Spool) throws(SystemError) -> [Int64] {
         var orders: [Int64] = []
-        for state in JobState.allCases {
-            for name in try spool.names(in: Path(state)) {
+        let staging = Path.hidden(SpoolFile.Hidden.staging)
+        for directory in JobState.allCases.map({ Path($0) }) + [staging] {
+            for name in try spool.names(in: directory) {
                 guard let attempt = AttemptName(name.bytes)?.id ?? (try? JobID(name.bytes)),
-                    let record = try spool.knownRecord(in: Path(state) / name, of: attempt)
+                    let record = try spool.knownRecord(in: directory / name, of: attempt)
                 else { continue }
                 orders.append(record.orderNanoseconds)
             }

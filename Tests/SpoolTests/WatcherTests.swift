@@ -51,6 +51,20 @@ import Testing
         #expect(try temporary.record("queued/b").orderNanoseconds == record.orderNanoseconds + 1)
     }
 
+    /// After a power cut and with a clock that was set back, a stamp was given twice.
+    @Test func `a new stamp is later than that of a job that stands in staging`() throws {
+        try temporary.admit("a")
+        try temporary.spool.root.rename("queued/a", to: ".spool/staging/a")
+        try temporary.spool.root.remove(".spool/stamp")
+        var record = try temporary.record(".spool/staging/a")
+        record.orderNanoseconds = WallClock.nanoseconds + 1_000_000_000_000
+        try temporary.spool.write(record, in: ".spool/staging/a")
+        let watcher = try Watcher.start(temporary.spool, on: loop)
+        _ = watcher.staging.take([try temporary.pair("b")])
+        #expect(try temporary.status("queued/a").modified == record.orderNanoseconds)
+        #expect(try temporary.record("queued/b").orderNanoseconds == record.orderNanoseconds + 1)
+    }
+
     @Test func `a second watcher is told who serves the spool`() throws {
         let first = try Watcher.start(temporary.spool, on: loop)
         do throws(WatcherProblem) {
