@@ -74,15 +74,21 @@ extension Verification {
         try lookAtOrders()
         try lookAtViews()
         try lookAtStamp()
-        for (name, words) in [
-            (SpoolFile.Hidden.trash, "is left of a cleanup; the next one removes it"),
-            (SpoolFile.Hidden.temporary, "is a temporary file; the next watcher removes it"),
-            (SpoolFile.Hidden.aside, "was moved aside by a repair; look at it, then remove it"),
-        ] {
-            for entry in try spool.names(in: .hidden(name)).sorted() {
-                add(Flaw(.note, nil, words), .hidden(name) / entry)
-            }
-        }
+        try tally(SpoolFile.Hidden.trash, "left of a cleanup; the next one removes them")
+        try tally(SpoolFile.Hidden.temporary, "temporary; the next watcher removes them")
+        try tally(SpoolFile.Hidden.aside, "moved aside by a repair; look at them, then remove them")
+    }
+
+    private mutating func tally(_ directory: String, _ words: String) throws(SystemError) {
+        note(try spool.names(in: .hidden(directory)), .hidden(directory), words)
+    }
+
+    /// One note for all names of a kind.
+    private mutating func note(_ names: [Path], _ path: Path, _ words: String) {
+        guard !names.isEmpty else { return }
+        let some = names.sorted().prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+        let list = names.count > 5 ? "\(some) … (\(names.count))" : some
+        add(Flaw(.note, nil, "\(list): \(words)"), path)
     }
 
     private mutating func lookAtOrders() throws(SystemError) {
@@ -107,26 +113,22 @@ extension Verification {
     }
 
     private mutating func lookAtViews() throws(SystemError) {
-        var shown: Set<JobID> = []
-        for name in try spool.names(in: Path(SpoolFile.status)).sorted() {
-            if let id = SpoolFile.id(ofView: name.bytes) { shown.insert(id) }
-        }
+        var shown = Set(
+            try spool.names(in: Path(SpoolFile.status)).compactMap {
+                SpoolFile.id(ofView: $0.bytes)
+            })
+        var old: [Path] = []
         for sighting in survey.sightings {
-            guard let id = sighting.subject.id, let record = sighting.record else { continue }
+            guard let id = sighting.subject.id, let told = sighting.status else { continue }
             let isShown = shown.remove(id) != nil
-            let expected = sighting.subject.state == .running ? .processing : record.view.status
+            let expected = sighting.subject.state == .running ? .processing : told
             let view = try isShown ? spool.read(.view(of: id)) : nil
             let status = view.flatMap { JSONText.decode(JobView.self, from: $0) }?.status
-            guard status != expected, status != .held else { continue }
-            let words = status.map { "says '\($0.rawValue)'" } ?? "is missing"
-            let detail = "\(words), the job is '\(expected.rawValue)'; the next watcher writes it"
-            add(Flaw(.note, nil, detail), .view(of: id))
+            if status != expected, status != .held { old.append(Path(id)) }
         }
-        for id in shown.sorted() {
-            add(
-                Flaw(.note, nil, "tells of a job that is not there; the next watcher removes it"),
-                .view(of: id))
-        }
+        let status = Path(SpoolFile.status)
+        note(old, status, "views that are missing or old; the next watcher writes them")
+        note(shown.map { Path($0) }, status, "views of no job; the next watcher removes them")
     }
 
     /// R8: at start the maximum of it and of every kept order is taken.

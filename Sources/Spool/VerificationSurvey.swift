@@ -14,7 +14,9 @@ struct Survey {
     struct Sighting {
         let subject: Subject
         let lease: FileIdentity?
-        let record: JobRecord?
+        /// Nil where the record cannot be read.
+        let order: Int64?
+        let status: JobStatus?
     }
 
     private(set) var sightings: [Sighting] = []
@@ -26,7 +28,10 @@ struct Survey {
         guard let id = subject.id else { return }
         states[id] = subject.state
         subjects.insert(subject)
-        sightings.append(Sighting(subject: subject, lease: look.lease, record: look.record))
+        sightings.append(
+            Sighting(
+                subject: subject, lease: look.lease, order: look.record?.orderNanoseconds,
+                status: look.record?.view.status))
     }
 
     /// Where a job was seen last.
@@ -48,7 +53,7 @@ struct Survey {
     }
 
     /// The largest order stamp of all kept records.
-    var lastOrder: Int64? { sightings.compactMap { $0.record?.orderNanoseconds }.max() }
+    var lastOrder: Int64? { sightings.compactMap(\.order).max() }
 }
 
 extension Verification {
@@ -103,7 +108,7 @@ extension Verification {
     /// A job keeps its stamp for life; a bundle that was seen in two places is known by its lease.
     mutating func lookForRepeatedOrders() {
         let pairs = survey.pairs { sighting -> Int64? in
-            guard let order = sighting.record?.orderNanoseconds, order > 0 else { return nil }
+            guard let order = sighting.order, order > 0 else { return nil }
             return order
         }
         for (one, other) in pairs {
@@ -131,7 +136,7 @@ extension Verification {
         }
         let live = Set(
             before.compactMap { sighting -> JobID? in
-                guard let id = sighting.subject.id, let order = sighting.record?.orderNanoseconds
+                guard let id = sighting.subject.id, let order = sighting.order
                 else { return nil }
                 return now[id] == order ? id : nil
             })

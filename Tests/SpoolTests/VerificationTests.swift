@@ -407,7 +407,7 @@ import Testing
         Damage("a stamp that was not flushed", "note .spool/stamp") {
             try $0.spool.root.remove(.hidden("stamp"))
         },
-        Damage("trash", "note .spool/trash/d.1.1") {
+        Damage("trash", "note .spool/trash", "note status") {
             try $0.spool.root.rename("done/d", to: .hidden("trash/d.1.1"))
         },
     ]
