@@ -26,8 +26,10 @@ final class DropBox {
     private var answered: [Path: FileStatus] = [:]
     /// Whether a folder bundle was taken or refused; empty, it is no drop any more.
     var isAnswered = false
-    /// Why a folder bundle cannot be looked into.
+    /// Why a folder bundle cannot be looked into, and when to try again: closing its watch is an
+    /// event too.
     var problem: SystemError?
+    var nextTry: Moment?
 
     private(set) var files: [Path: Arrival] = [:]
     /// Control drops; none in a folder bundle.

@@ -243,9 +243,10 @@ final class Inbox {
             let touched = noted[ObjectIdentifier(folder)]
             let isNew = folder.watch == nil && !folder.isPolled
             guard isNew || isListing || touched != nil else { continue }
+            if let time = folder.nextTry, time > now { continue }
             do throws(SystemError) {
                 try update(folder: folder, isListing, touched ?? [:], now)
-                folder.problem = nil
+                (folder.problem, folder.nextTry) = (nil, nil)
             } catch { drop(folder, of: box, error) }
         }
     }
@@ -270,7 +271,7 @@ final class Inbox {
         if error.isNotFound || error.code == .symbolicLink {
             box.forget(folder: folder.path.lastComponent)
         } else {
-            folder.problem = error
+            (folder.problem, folder.nextTry) = (error, .now + Door.permissionPatience)
             spool.log.write(error, while: "Looking into the drop '\(folder.path.lastComponent)'")
         }
     }

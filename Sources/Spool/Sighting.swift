@@ -98,7 +98,9 @@ extension Watcher {
             unseen.remove(attempt.id)
             table.running(attempt.id, claim: attempt.claim)
             if table.jobs[attempt.id]?.record == nil {
-                let record = try spool.knownRecord(in: .bundle(attempt), of: attempt.id)
+                let record = try spool.knownRecord(in: .bundle(attempt), of: attempt.id) {
+                    unread.insert(name, state)
+                }
                 if let record { table.describe(attempt.id, record) }
             }
             return
@@ -108,11 +110,18 @@ extension Watcher {
         else { return try vanished(name, from: state) }
         unseen.remove(id)
         // Without a readable record it is a job all the same, and counts.
-        let record = try spool.knownRecord(in: .bundle(state, id), of: id)
+        let record = try spool.knownRecord(in: .bundle(state, id), of: id) {
+            unread.insert(name, state)
+        }
         if state == .queued { return table.queued(id, stamp: status.modified, record) }
         let isNews = table.jobs[id]?.place != .finished(state)
         table.finished(id, state, record)
         if isNews, let record { forecast.learn(record.view) }
+    }
+
+    /// Reads again what an error kept from being read.
+    func readUnread() throws(SystemError) {
+        for (name, state) in unread.takeDue(at: .now) { try arrived(name, in: state) }
     }
 
     /// Looks for a name that no event told of: a foreign hand may have made it (R12).
@@ -137,5 +146,29 @@ extension Watcher {
     /// A finished bundle may have been cleaned up, given its name away, or been retried.
     func checkPresence(_ id: JobID, _ state: JobState) throws(SystemError) {
         if try spool.root.status(of: .bundle(state, id)) == nil { table.left(id, state) }
+    }
+}
+
+/// Bundles whose records could not be read, until they can: 5 s, doubling to a minute.
+struct Unread {
+    private var bundles: [Path: JobState] = [:]
+    private var delay = Duration.seconds(5)
+    /// When to try again.
+    private(set) var again: Moment?
+
+    mutating func insert(_ name: Path, _ state: JobState) {
+        bundles[name] = state
+        again = again ?? .now + delay
+    }
+
+    /// All of them, if it is time.
+    mutating func takeDue(at now: Moment) -> [(Path, JobState)] {
+        guard let time = again, time <= now else {
+            if bundles.isEmpty { delay = .seconds(5) }
+            return []
+        }
+        defer { (bundles, again) = ([:], nil) }
+        delay = min(delay * 2, .seconds(60))
+        return bundles.map { ($0.key, $0.value) }
     }
 }

@@ -132,13 +132,16 @@ public final class Spool {
     }
 
     /// The record in a bundle as far as it can be read: what is wrong with one job's file is told
-    /// and concerns no other job.
-    func knownRecord(in bundle: Path, of id: JobID) throws(SystemError) -> JobRecord? {
+    /// and concerns no other job. `failed` is called when an error, which may pass, is in the way.
+    func knownRecord(in bundle: Path, of id: JobID, failed: () -> Void = {}) throws(SystemError)
+        -> JobRecord?
+    {
         do throws(SystemError) {
             return try record(in: bundle, of: id)
         } catch {
             if error.isGeneral { throw error }
             log.write(error, while: "Reading the record of job \(id.short)", job: id)
+            failed()
             return nil
         }
     }

@@ -34,6 +34,7 @@ public final class Watcher {
     var controlWaits: [Path: Moment] = [:]
     /// When orders that wait are to be looked at.
     private var nextOrders: Moment?
+    var unread = Unread()
     /// Since when jobs could be taken, by the wall clock, for `JOB_PENDING_TIMEOUT_SECONDS`.
     private(set) var patienceStart = WallClock.nanoseconds
     /// The same for jobs that were released.
@@ -216,6 +217,7 @@ public final class Watcher {
     private func takeTurn() {
         do throws(SystemError) {
             try readEvents()
+            try readUnread()
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()
             try notePause()
@@ -228,7 +230,7 @@ public final class Watcher {
             } else {
                 again = min(again, inbox.earliestPass)
             }
-            again = min(again, nextOrders)
+            again = min(min(again, nextOrders), unread.again)
             timer?.set(again)
             do throws(SystemError) { try showViews() } catch {
                 spool.log.write(error, while: "Writing the views")
