@@ -52,23 +52,29 @@ class Disk:
                 _run("mount", "-t", self.kind, "-o", "loop", self.image, self.place)
             except Failure as failure:
                 self.trouble = failure
-            return os.path.ismount(self.place)
+            return self.is_mounted
         try:
             until(is_there, "the mount", 10)
         except Failure:
             raise self.trouble from None
 
+    @property
+    def is_mounted(self):
+        """Asked of the kernel: a disk without power answers no `stat`."""
+        lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+        return any(line.split()[4] == str(self.place) for line in lines)
+
     def unmount(self):
         """Waits for processes that were killed: they end a moment later."""
         def is_gone():
             subprocess.run(["umount", self.place], capture_output=True)
-            return not os.path.ismount(self.place)
+            return not self.is_mounted
         until(is_gone, f"the end of the mount {self.place}")
 
     @property
     def device(self):
         """Its device number, surely that of a loop mount of ours."""
-        assert self.folder in self.place.parents and os.path.ismount(self.place), self.place
+        assert self.folder in self.place.parents and self.is_mounted, self.place
         device = os.stat(self.place).st_dev
         assert os.major(device) == _LOOP_MAJOR, f"{self.place} is no loop mount"
         assert device not in (os.stat("/").st_dev, os.stat(self.folder).st_dev), self.place

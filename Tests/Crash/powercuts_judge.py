@@ -40,7 +40,7 @@ def judge(spool, at_rest):
                 problems.append(f"{place} holds no drop: {sorted(files)}")
             problems += [f"{place}: {text}"
                          for text in harness._bundle_problems(spool, place, files)
-                         if at_rest or not is_cut_off(place, text)]
+                         if at_rest or not is_cut_off(spool, place, text)]
     if at_rest:
         problems += rest_problems(spool)
     return problems
@@ -68,7 +68,8 @@ def promise_problems(spool, sent, place, files, at_rest):
 
 def order_problems(spool, sent, state, record):
     """R9: an order is durable before its control drop is gone, and stands until it is obeyed."""
-    if state in ("incoming", ".spool", *ENDED) or record.get("status") == "cancelled":
+    if sent.is_retried or state in ("incoming", ".spool", *ENDED) \
+            or record.get("status") == "cancelled":
         return
     def stands(verb, directory):
         return (spool.root / sent.drop.box / f"{sent.drop.name}.{verb}").exists() \
@@ -81,9 +82,13 @@ def order_problems(spool, sent, state, record):
         yield f"{sent}: its hold was lost"
 
 
-def is_cut_off(place, problem):
-    """A job that was being cancelled: the watcher moves it to failed/."""
-    return place.startswith("queued/") and problem == "its record says cancelled"
+def is_cut_off(spool, place, problem):
+    """A job that was being cancelled, which goes to failed/, or retried, whose order stands."""
+    state, _, name = place.partition("/")
+    if state == "queued":
+        return problem == "its record says cancelled"
+    return state in ("failed", "rejected") and name in spool.names(".spool/retry") \
+        and problem in ("its record says queued", "reason.json is no JSON")
 
 
 def is_after_queued(state):

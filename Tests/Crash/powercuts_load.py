@@ -282,7 +282,7 @@ class Witness(threading.Thread):
         super().__init__(daemon=True)
         self.spool, self.cut, self.roles = spool, cut, roles
         self.count, self.deadline, self.problem = 0, time.monotonic() + cut.seconds, None
-        self.cut_at = 0
+        self.is_over, self.cut_at = False, 0
         self.is_cut = threading.Event()
         self.events = Events(spool.root, (*harness.STATES, ".spool/staging", TRASH))
 
@@ -297,29 +297,35 @@ class Witness(threading.Thread):
             self.is_cut.set()
 
     def watch(self):
-        while True:
+        is_last = False
+        while not is_last:
+            # What had happened by the cut is read behind it.
+            is_last = self.is_over
             self.events.wait(min(0.02, self.deadline - time.monotonic()))
             for event in self.events.read():
-                if self.sees(*event[:3]):
-                    return self.strike()
-            if time.monotonic() > self.deadline:
-                return self.strike()
+                if not self.is_over and self.sees(*event[:3]):
+                    self.strike()
+                self.note_cleaning(*event[:3])
+            if not self.is_over and time.monotonic() > self.deadline:
+                self.strike()
             if any(role.is_over for role in self.roles):
-                return  # cut from within
+                self.is_over = True  # cut from within
 
     def strike(self):
-        self.cut_at = time.time_ns()
+        self.is_over, self.cut_at = True, time.time_ns()
         self.spool.disk.cut()
 
     def sees(self, directory, name, mask):
         """Whether it is time now."""
         if directory == self.cut.directory:
             self.count += 1
-        if directory == TRASH and mask & MOVED_TO:
-            self.spool.cleaned.add(name.rsplit(".", 2)[0])
         if mask & MOVED_TO and directory in harness.STATES:
             self.promise(directory, name)
         return directory == self.cut.directory and self.count == self.cut.count
+
+    def note_cleaning(self, directory, name, mask):
+        if directory == TRASH and mask & MOVED_TO:
+            self.spool.cleaned.add(name.rsplit(".", 2)[0])
 
     def promise(self, state, name):
         sent = self.spool.newest.get(name.rpartition("@")[0] if state == "running" else name)

@@ -123,7 +123,7 @@ class Verdict:
         self.places, self.queue, self.stamps = {}, [], {}
         self.numbers = {}  # by job, those of its claims
         self.passed_over, self.news = {}, {}
-        self.held = set()
+        self.held, self.since = set(), {}
         self.most_live = self.claims = self.overtakings = self.most_overtaken = 0
         self.ends = {}  # job: the states where it ended, in order
         for state, names in observer.first.items():
@@ -131,6 +131,7 @@ class Verdict:
                 self.places[job_of(state, name)] = state
         for job, stamp in observer.stamps.items():
             self.enter_queue(job, stamp and stamp[0])
+            self.since[job] = 0
         for note in self.sorted(observer.notes):
             self.weigh(note)
 
@@ -218,6 +219,7 @@ class Verdict:
         self.places[job] = move.target
         if move.target == "queued":
             self.enter_queue(job, move.stamp)
+            self.since[job] = move.time
             if move.origin == "running":
                 self.news[job] = move.time
             else:
@@ -252,9 +254,9 @@ class Verdict:
         del self.queue[place]
         if move.target == "running":
             self.claims += 1
-            self.judge_order(move, self.queue[:place])
+            self.judge_order(move, self.queue[:place], move.time - self.since[job])
 
-    def judge_order(self, move, older):
+    def judge_order(self, move, older, age):
         if self.paused is not None and move.time - self.paused > NEWS:
             self.problems.append(f"I6: {move} while the spool was paused")
         older = [job for _, job in older
@@ -262,7 +264,8 @@ class Verdict:
         self.overtakings += len(older)
         self.most_overtaken = max(self.most_overtaken, len(older))
         if len(older) >= self.workers:
-            self.problems.append(f"I6: {move} passes over {len(older)}: {older[:9]}")
+            ages = [f"{job}, there for {move.time - self.since[job]:.2f} s" for job in older[:9]]
+            self.problems.append(f"I6: {move}, there for {age:.2f} s, passes over {ages}")
         for job in older:
             since = self.passed_over.setdefault(job, move.time)
             if move.time - since > PATIENCE:
