@@ -21,8 +21,10 @@ public final class JobQueue {
     private let spool: Spool
     private var inotify: Inotify?
     private var index = QueueIndex()
-    /// Jobs whose lease was held, and when to look again.
+    /// Jobs whose lease was held, and when to look again without an event.
     private var busy: [JobID: (until: Moment, delay: Duration)] = [:]
+    /// Jobs whose bundles could not be read, and until when they are passed over.
+    private var broken: [JobID: Moment] = [:]
     /// When jobs with a future mtime are due, from their records.
     private var dues: [JobID: Int64] = [:]
     /// Jobs that no pipeline of this worker can run; not asked for again.
@@ -70,13 +72,15 @@ public final class JobQueue {
         var nextDue: Int64?
         for entry in index.entries {
             if unfit.contains(entry.id) || ordered.contains(entry.id) { continue }
-            if let wait = busy[entry.id], wait.until > moment { continue }
+            if let until = broken[entry.id], until > moment { continue }
             switch try attempt(entry, now, offers: offers) {
             case .claimed(let claim): return .claimed(claim)
             case .none(_, let due): nextDue = due.map { min($0, nextDue ?? .max) } ?? nextDue
             }
         }
-        return .none(retry: busy.values.map(\.until).min(), due: nextDue)
+        let retries = busy.values.map(\.until) + broken.values
+        // What is past was asked for just now, and waits for something else.
+        return .none(retry: retries.filter { $0 > moment }.min(), due: nextDue)
     }
 
     /// How many jobs are queued.
@@ -104,7 +108,7 @@ public final class JobQueue {
         } catch {
             if error.isGeneral { throw error }
             spool.log.write(error, while: "Claiming job \(id.short)", job: id)
-            busy[id] = (.now + .seconds(5), .seconds(5))
+            broken[id] = .now + .seconds(5)
             return .none(retry: nil, due: nil)
         }
     }
@@ -117,12 +121,15 @@ public final class JobQueue {
             forget(id)
             return .none(retry: nil, due: nil)
         case .busy:
+            // I6: whoever comes by asks for it, lest a younger one goes first; that costs no patience.
+            if let wait = busy[id], wait.until > .now { return .none(retry: nil, due: nil) }
             let delay = min((busy[id]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
             busy[id] = (.now + delay, delay)
             return .none(retry: nil, due: nil)
         case .held(let held): lease = held
         }
         busy[id] = nil
+        broken[id] = nil
         guard let record = try spool.record(in: bundle, of: id) else {
             spool.log.write(
                 "Job \(id.short) has no readable record; left in queued/. See gpuspool verify.",
@@ -195,6 +202,7 @@ public final class JobQueue {
         needsListing = true
         index = QueueIndex()
         busy = [:]
+        broken = [:]
         dues = [:]
         unfit = []
         ordered = []
@@ -212,6 +220,7 @@ public final class JobQueue {
     private func forget(_ id: JobID) {
         index.remove(id)
         busy[id] = nil
+        broken[id] = nil
         dues[id] = nil
         unfit.remove(id)
         ordered.remove(id)

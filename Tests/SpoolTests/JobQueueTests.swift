@@ -104,6 +104,20 @@ import Testing
 
     private func drop(_ lease: consuming Lease) {}
 
+    // A worker that had met a lock passed the job over for 50 ms after it was free (I6).
+    @Test func `a job whose lease is free again goes before a younger one at once`() throws {
+        try temporary.admit("a", "b", "c")
+        let queue = try queue()
+        guard case .held(let lease) = try temporary.spool.lease("queued/a") else {
+            Issue.record("not held")
+            return
+        }
+        #expect(try queue.claimOne() == "b@1")
+        drop(lease)
+        #expect(try queue.claimOne() == "a@1")
+        #expect(try queue.claimOne() == "c@1")
+    }
+
     // R7: 50 ms, doubling to 5 s.
     @Test func `the wait for a held lease doubles up to its limit`() throws {
         try temporary.admit("a")
