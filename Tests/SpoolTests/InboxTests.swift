@@ -33,6 +33,21 @@ import Testing
         #expect(try door.look() == [])
     }
 
+    // On ext4 the next file gets the number of the last one that went: it was never looked at.
+    @Test func `what comes after a drop that could not be moved away is another drop`() throws {
+        try door.renamePair("a")
+        let candidate = try #require(try door.candidates().first)
+        // Answered, and still there.
+        door.inbox.forget(candidate)
+        #expect(try door.look() == [])
+        try door.remove("a.png")
+        try door.remove("a.json")
+        try door.renamePair("b")
+        #expect(try door.look() == ["b: admit"])
+        try door.renamePair("a")
+        #expect(try door.look() == ["a: admit", "b: admit"])
+    }
+
     @Test func `a candidate names its files, and which ones they are`() throws {
         try door.renamePair("a")
         let candidate = try #require(try door.candidates().first)
