@@ -29,6 +29,9 @@
 #ifndef NEWCOMERS
 #define NEWCOMERS 0
 #endif
+#ifndef LOSSES
+#define LOSSES 0        /* locks that a network filesystem drops while a pipeline runs */
+#endif
 /* Claims of one job at most (a bound of the model), and attempts (the setting). */
 #ifndef CLAIMS
 #define CLAIMS 3
@@ -52,7 +55,8 @@ typedef Bundle {
     mtype age = fresh;          /* its completed_at, against the time to live */
     bit result;
     byte used;                  /* the check's own: claim numbers that were used */
-    bit toCancel;               /* the check's own: an order was meant for this life of this job */
+    bit toCancel;               /* the checks' own: orders that were meant for this life of it */
+    bit toRetry;
 };
 Bundle bundle[2];
 /* What the path of this step led to; means nothing between steps. */
@@ -60,6 +64,7 @@ hidden byte b;
 
 bit cancelDrop = (CANCELS > 0);     /* incoming/ID.cancel */
 byte retryDrops = RETRIES;          /* incoming/ID.retry, so often */
+byte losses;
 bit cancelOrder;                    /* .spool/cancel/ID */
 bit retryOrder;                     /* .spool/retry/ID */
 
@@ -104,7 +109,7 @@ inline take(where, number, variant) { /* @Lease.swift lease */
 inline reach(where, number, variant) {
     look(where, number, variant, b);
     if :: b == NONE -> goto over :: else fi;
-    CHECK(1, bundle[b].lock == me)      /* I4 */
+    CHECK(1, bundle[b].lock == me || (LOSSES > 0 && bundle[b].lock == 0))   /* I4 */
 }
 
 /* A rename with RENAME_NOREPLACE; the record tells the place, and a result is in done/ only. */
@@ -121,20 +126,29 @@ inline move(where, number, variant) {
 
 /* The end of a claim; `end` is the record's status, decided before. */
 inline finish() { /* @Claim.swift end */
-    /* The lease is still ours? @Lease.swift holds */
-    atomic { CRASH; look(running, n, 0, b); if :: b != fd -> goto over :: else fi };
-    /* @Claim.swift settleOutput */
-    if
-    :: end == completed -> atomic { CRASH; reach(running, n, 0); bundle[b].result = 1 }
-    :: else
-    fi;
+    /* The lease is still ours? Locked again, it is as good as never lost. @Lease.swift holds */
+#ifndef NOT_LOCKED_AGAIN
+    atomic {
+        CRASH;
+        if
+        :: bundle[fd].lock == me || bundle[fd].lock == 0 -> bundle[fd].lock = me
+        :: else -> goto over
+        fi
+    };
+#endif
+    atomic { CRASH; look(running, n, 0, b); if :: b != fd -> goto over :: else fi }; /* @Lease.swift holds */
 #ifndef CANCEL_NOT_LOOKED_AT
-    /* R9: a cancelled job is never requeued. @Claim.swift end */
+    /* R9: a cancelled job is never requeued. @Orders.swift isOrdered */
     if
     :: end == waiting -> atomic { CRASH; if :: cancelOrder -> end = cancelled :: else fi }
     :: else
     fi;
 #endif
+    /* @Claim.swift settleOutput */
+    if
+    :: end == completed -> atomic { CRASH; reach(running, n, 0); bundle[b].result = 1 }
+    :: else
+    fi;
     atomic { /* @Spool.swift write */
         CRASH; reach(running, n, 0);
         IMPLIES(6, end == cancelled, bundle[b].toCancel);
@@ -156,23 +170,27 @@ over:
 proctype Worker(byte me) {
     byte fd = NONE, n, claims, attempts;
     mtype end = waiting;
-    bit wasCancelled;
+    bit isOrdered, wasMeant;
 idle:
     (STANDS(queued, 0, 0) && (!AT(0, queued, 0, 0) || bundle[0].claims < CLAIMS)
         && (!AT(1, queued, 0, 0) || bundle[1].claims < CLAIMS));
     take(queued, 0, 0); /* @JobQueue.swift claim */
     atomic { /* the record, read after locking @JobQueue.swift claim */
         CRASH; look(queued, 0, 0, b);
-        if :: b == NONE || bundle[b].claims == CLAIMS -> goto over :: else fi;
+        if
+        :: b == NONE || bundle[b].claims == CLAIMS -> goto over
+        :: b != NONE && bundle[b].status != waiting -> goto over    /* a decided dismissal */
+        :: else
+        fi;
         n = bundle[b].claims + 1; claims = n; attempts = bundle[b].attempts + 1;
-        wasCancelled = cancelOrder
+        isOrdered = cancelOrder; wasMeant = bundle[b].toCancel
     };
 #ifndef CANCEL_NOT_LOOKED_AT
-    if :: wasCancelled -> goto over :: else fi; /* @JobQueue.swift claim */
+    if :: isOrdered -> goto over :: else fi; /* @JobQueue.swift claim */
 #endif
     atomic { /* @JobQueue.swift take */
         CRASH; reach(queued, 0, 0);
-        CHECK(7, !wasCancelled);                            /* R9 */
+        CHECK(7, !wasMeant);                                /* R9 */
         CHECK(8, !(bundle[b].used & (1 << n)));             /* R2: N never repeats */
         bundle[b].used = bundle[b].used | (1 << n);
         d_step { bundle[b].place = running; bundle[b].n = n }
@@ -181,6 +199,10 @@ idle:
         CRASH; reach(running, n, 0);
         bundle[b].status = processing; bundle[b].claims = n; bundle[b].attempts = attempts
     };
+    if  /* The pipeline runs, for a long time. */
+    :: atomic { losses < LOSSES -> losses++; if :: bundle[fd].lock == me -> bundle[fd].lock = 0 :: else fi }
+    :: true
+    fi;
     atomic { /* the pipeline's answer, a stop, or an order to cancel @Worker.swift handle */
         CRASH;
         if
@@ -193,7 +215,7 @@ idle:
     };
     finish();
 dead:
-    atomic { FORGET; end = waiting; claims = 0; attempts = 0; wasCancelled = 0; goto idle }
+    atomic { FORGET; end = waiting; claims = 0; attempts = 0; isOrdered = 0; wasMeant = 0; goto idle }
 }
 
 proctype Recover(byte me) { /* @Recovery.swift run */
@@ -253,25 +275,27 @@ idle:
     do
     /* A control drop: the order is durable before the drop is taken away (R9). */
     :: cancelDrop && ISLIVE ->
-        atomic { /* @ControlDrops.swift obey */
+        atomic { /* @Orders.swift give */
             CRASH;
             cancelOrder = 1;
             if :: AT(0, queued, 0, 0) || RUNS(0) -> bundle[0].toCancel = 1
                :: AT(1, queued, 0, 0) || RUNS(1) -> bundle[1].toCancel = 1
                :: else fi
         };
-        atomic { CRASH; cancelDrop = 0 } /* @ControlDrops.swift obey */
+        atomic { CRASH; cancelDrop = 0 } /* @ControlDrops.swift remove */
     :: atomic { cancelDrop && !ISLIVE -> CRASH; cancelDrop = 0 }
-    :: atomic { retryDrops > 0 && !retryOrder && STANDS(failed, 0, 0) -> CRASH; retryOrder = 1 };
-        atomic { CRASH; retryDrops-- } /* @ControlDrops.swift obey */
+    :: atomic { retryDrops > 0 && !retryOrder && STANDS(failed, 0, 0) -> /* @ControlDrops.swift give */
+        CRASH; retryOrder = 1;
+        if :: AT(0, failed, 0, 0) -> bundle[0].toRetry = 1 :: else -> bundle[1].toRetry = 1 fi };
+        atomic { CRASH; retryDrops-- } /* @ControlDrops.swift remove */
     :: atomic { retryDrops > 0 && !STANDS(failed, 0, 0) -> CRASH; retryDrops-- }
 
     /* The order has been obeyed, or came too late: its job has ended, or is cleaned up even.
-     * @Orders.swift remove */
+     * @ControlDrops.swift withdrawCancel @ControlDrops.swift withdrawRetry */
     :: atomic { cancelOrder && !ISLIVE -> CRASH; cancelOrder = 0 }
     :: atomic { retryOrder && !STANDS(failed, 0, 0) -> CRASH; retryOrder = 0 }
 
-    /* Cancel of a queued job. @Dismissal.swift dismiss */
+    /* Cancel of a queued job. @ControlDrops.swift cancel @Dismissal.swift dismiss */
     :: cancelOrder && STANDS(queued, 0, 0) ->
 #ifdef ORDER_UNLINKED_FIRST
         atomic { CRASH; cancelOrder = 0 };
@@ -285,7 +309,7 @@ idle:
         atomic { CRASH; reach(queued, 0, 0); move(failed, 0, 0); };
         atomic { CRASH; FREE; FORGET }
 
-    /* Retry: a slot was reserved before. @Resubmission.swift resubmit */
+    /* Retry: a slot was reserved before. @ControlDrops.swift retry @Resubmission.swift run */
     :: retryOrder && STANDS(failed, 0, 0) && !CANCELSTANDS ->
 #ifdef ORDER_UNLINKED_FIRST
         atomic { CRASH; retryOrder = 0 };
@@ -297,13 +321,18 @@ idle:
         };
         atomic {
             CRASH; reach(failed, 0, 0);
-            bundle[b].toCancel = 0;
+            bundle[b].toCancel = 0; bundle[b].toRetry = 0;
             move(queued, 0, 0);
         };
         atomic { CRASH; FREE; FORGET }
 
     /* R13: a newcomer of that name, when its job has ended. @Admission.swift giveWay */
     :: newcomer && bundle[1].place == nowhere && !ISLIVE && !retryOrder ->
+#ifndef NEWCOMER_KEEPS_ORDERS
+        /* Old orders must not hit it. @Admission.swift decide @Orders.swift withdraw */
+        atomic { CRASH; cancelOrder = 0 };
+        atomic { CRASH; retryOrder = 0 };
+#endif
         if
         :: !HASENDED
         :: STANDS(done, 0, 0) ->
@@ -319,11 +348,6 @@ idle:
             atomic { CRASH; reach(failed, 0, 0); bundle[b].older = 1 };
             atomic { CRASH; FREE; FORGET }
         fi;
-#ifndef NEWCOMER_KEEPS_ORDERS
-        /* Old orders must not hit it. @Orders.swift clear */
-        atomic { CRASH; cancelOrder = 0 };
-        atomic { CRASH; retryOrder = 0 };
-#endif
         atomic { CRASH; CHECK(10, !STANDS(staging, 0, 0)); bundle[1].place = staging } /* @Staging.swift prepare */
     :: atomic { bundle[1].place == staging -> /* @Staging.swift publish */
         CRASH; newcomer = 0; b = 1; move(queued, 0, 0) }
@@ -351,7 +375,7 @@ idle:
     };
     take(place, 0, variant); /* @Retention.swift trash */
 #ifndef CLEAN_IGNORES_RETRY
-    atomic { CRASH; if :: retryOrder && !variant -> goto over :: else fi };
+    atomic { CRASH; if :: retryOrder && !variant -> goto over :: else fi }; /* @Orders.swift isOrdered */
 #endif
 #ifndef AGE_BEFORE_LOCK
     atomic { /* @Retention.swift trash */
@@ -392,5 +416,7 @@ init {
     };
     /* When nobody can do anything any more, everything has come to its end. */
     timeout;
+    CHECK(13, (!bundle[0].toRetry || bundle[0].place == trash)
+        && (!bundle[1].toRetry || bundle[1].place == trash));
     CHECK(12, SETTLED(0) && SETTLED(1) && !cancelOrder && !retryOrder && !cancelDrop && !retryDrops)
 }
