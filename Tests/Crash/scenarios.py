@@ -340,8 +340,9 @@ def staging_goes_on_without_a_member_that_was_taken_away(spool):
 
 @scenario("watch", a="done", b="done", in_place=True)
 def staging_goes_on_with_a_newcomer_of_the_name(spool):
+    """Moved back, the older drop would meet the newer one's files."""
     spool.drop("a")
-    cut_off(spool, "watch", call="renameat2", path="queued/a")
+    cut_off(spool, "watch", call="renameat", path=".spool/staging/a/status.json")
     call_otherwise(spool, spool.drop("a"), "b")
 
 
