@@ -19,7 +19,8 @@ import time
 import zlib
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-EPOLL_WAIT = "281 " if os.uname().machine != "x86_64" else "232 "
+# The system calls a sleeping role is in: epoll_wait and epoll_pwait of x86-64, or epoll_pwait.
+EPOLL_WAIT = ("232 ", "281 ") if os.uname().machine == "x86_64" else ("22 ",)
 STATES = ("queued", "running", "done", "failed", "rejected")
 ENDED = ("done", "failed", "rejected")
 # The records that may stand in a state's directory.

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 
 from harness import until
 
@@ -49,9 +50,14 @@ class Call:
         return f"{self.name} #{self.number} {' '.join(self.paths)}"
 
 
-def is_possible():
-    """Whether programs can be traced here."""
-    return shutil.which("strace") is not None
+def obstacle():
+    """Why programs cannot be traced here; None if they can."""
+    if not shutil.which("strace"):
+        return "there is no strace"
+    traced = subprocess.run([*words("/dev/null", {"exit_group"}), "true"], capture_output=True)
+    if traced.returncode != 0:
+        return "strace may not trace: " + traced.stderr.decode().strip()
+    return None if os.access("/proc/self/syscall", os.R_OK) else "there is no /proc/PID/syscall"
 
 
 def words(log, names, inject=None, paths=()):
