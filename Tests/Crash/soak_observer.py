@@ -5,10 +5,10 @@ It notes the kernel's events, and judges them afterwards:
       in a state's directory
   I4  no claim's name comes twice (R2)
   I5  no admission makes queued and running exceed the maximum
-  I6  a worker takes the oldest job: one that is older, due and not held may stand in queued/ at
-      that moment only because another worker is just taking it, so that there are fewer such jobs
-      than workers, and soon none (a lock's holder may be killed, a lock that was held is tried
-      again after a while); nobody takes one while .spool/paused is there
+  I6  a worker takes the oldest job: one that is older and not held may stand in queued/ at that
+      moment only because another worker is just taking it, so that there are fewer such jobs than
+      workers, and soon none; and none that is not due yet, is held or cancelled, or while
+      .spool/paused is there
   I7  what came out of staging stands in a state, or went from there to the trash
   I8  not before its time
 """
@@ -39,11 +39,14 @@ PATIENCE = 6
 NEWS = 1
 # A job that was recovered had ended a while before it came to its place.
 LATENESS = 2.5
+# Stamps are in nanoseconds, the kernel's clock for files goes in ticks.
+EARLY = 0.02
 
 
 @dataclasses.dataclass
 class Event:
     time: float
+    clock: float  # the wall's
     directory: str
     name: str
     mask: int
@@ -84,7 +87,7 @@ class Observer(threading.Thread):
 
     def take(self):
         for directory, name, mask, cookie in self.events.read():
-            event = Event(time.monotonic(), directory, name, mask, cookie)
+            event = Event(time.monotonic(), time.time(), directory, name, mask, cookie)
             if directory == "queued" and mask & MOVED_TO:
                 event.stamp = self.stamp(name)
             self.notes.append(event)
@@ -101,6 +104,7 @@ class Observer(threading.Thread):
 class Move:
     """A rename, where its first event stands: it had happened by then."""
     time: float
+    clock: float
     origin: str
     old: str
     target: str
@@ -123,7 +127,7 @@ class Verdict:
         self.places, self.queue, self.stamps = {}, [], {}
         self.numbers = {}  # by job, those of its claims
         self.passed_over, self.news = {}, {}
-        self.held, self.since = set(), {}
+        self.held, self.since = {}, {}
         self.most_live = self.claims = self.overtakings = self.most_overtaken = 0
         self.ends = {}  # job: the states where it ended, in order
         for state, names in observer.first.items():
@@ -149,7 +153,7 @@ class Verdict:
         for note in notes:
             if note.mask & MOVED_FROM:
                 target = targets.get(note.cookie)
-                yield Move(note.time, note.directory, note.name,
+                yield Move(note.time, note.clock, note.directory, note.name,
                            target and target.directory, target and target.name,
                            target and target.stamp and target.stamp[0])
             elif not (note.mask & MOVED_TO and note.cookie in origins):
@@ -171,10 +175,10 @@ class Verdict:
 
     def order(self, note):
         if note.mask & REMOVED:
-            self.held.discard(note.name)
+            self.held.pop(note.name, None)
             self.news[note.name] = note.time
         else:
-            self.held.add(note.name)
+            self.held[note.name] = note.time
 
     def move(self, move):
         if move.origin not in MOVES:
@@ -208,7 +212,7 @@ class Verdict:
     def order_moved(self, move):
         """A file on its way from another place of the spool."""
         if move.target in (HELD, CANCEL):
-            self.held.add(move.new)
+            self.held[move.new] = move.time
         if move.target == HIDDEN and move.new == "paused":
             self.paused = move.time
 
@@ -255,8 +259,12 @@ class Verdict:
         if move.target == "running":
             self.claims += 1
             self.judge_order(move, self.queue[:place], move.time - self.since[job])
+            if stamp / 1e9 > move.clock + EARLY:
+                self.problems.append(f"I6: {move} before it was due")
 
     def judge_order(self, move, older, age):
+        if move.time - self.held.get(move.old, move.time) > NEWS:
+            self.problems.append(f"I6: {move}, though it was held or cancelled")
         if self.paused is not None and move.time - self.paused > NEWS:
             self.problems.append(f"I6: {move} while the spool was paused")
         older = [job for _, job in older
