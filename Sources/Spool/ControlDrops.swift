@@ -47,6 +47,8 @@ extension Watcher {
                 again(in: .seconds(5))
             }
         }
+        // Before the views tell of it: who gave it looks there for the answer.
+        if !drops.isEmpty { carryOutOrders() }
     }
 
     private func obey(_ drop: ControlDrop) throws(SystemError) {
@@ -70,7 +72,6 @@ extension Watcher {
             spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(objection)", job: id)
         } else {
             spool.log.write("Job \(id.short): \(drop.verb.rawValue) ordered", job: id)
-            again(at: .now)
         }
         try remove(drop)
     }

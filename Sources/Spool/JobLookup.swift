@@ -27,6 +27,10 @@ public struct JobLookup {
                 return view
             }
         }
+        // It may have been given back, or retried, between the looks.
+        if let record = try readable({ () throws(SystemError) in try queued(id) }) {
+            return merge(record, .queued, shown)
+        }
         return shown
     }
 

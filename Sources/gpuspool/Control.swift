@@ -116,7 +116,7 @@ private final class Control {
     func run(_ look: @escaping (JobView) -> Progress) throws -> ExitCode {
         let before = try view()
         if before.hasEnded {
-            throw Failure(.jobFailed, "Job \(id) has ended already: \(before.headline).")
+            throw Failure(.jobFailed, "Job \(id) has ended already: \(before.status.rawValue).")
         }
         if verb == .release, before.status != .held {
             throw Failure(.jobFailed, "Job \(id) is not held: \(before.headline).")
@@ -138,11 +138,14 @@ private final class Control {
                 "Job \(id) is \(before.status.rawValue); only failed and refused ones are retried.")
         }
         try drop(for: before)
+        // A refusal is written into the record; it may say the same as the last one.
         let after = try wait { view in
-            !view.hasEnded || view.waitingFor != nil || view.error != before.error
+            !view.hasEnded || view.waitingFor != nil || view.updatedAt != before.updatedAt
         }
         try invocation.print(after, or: after.line)
-        return after.hasEnded && after.waitingFor == nil ? .refused : .done
+        // One that ended again since then did run.
+        let hasEndedOnce = after.hasEnded && after.completedAt == before.completedAt
+        return hasEndedOnce && after.waitingFor == nil ? .refused : .done
     }
 
     /// Into the service's own drop box, or as a station would, into the job's.
