@@ -84,7 +84,8 @@ import Testing
         try watching.start()
         try hold("failed/a") {
             try watching.obeyed("a.retry")
-            try watching.pass()
+            let id = try JobID("a")
+            try watching.wait { [watching] in watching.watcher?.orderWaits[id] != nil }
             #expect(try temporary.bundles() == ["failed/a"])
             #expect(watching.watcher?.table.live == [])
         }
