@@ -194,6 +194,21 @@ def a_drop_box_is_missing(spool):
     spool.drop("a")
 
 
+def repair(spool):
+    spool.run("verify", "--repair")
+
+
+@scenario("verify", "--repair", after=repair, a="done", b="done")
+def a_spool_is_repaired(spool):
+    """A lease is missing, and a job has lost its place."""
+    spool.drop("a")
+    admit(spool)
+    spool.drop("b")
+    admit(spool)
+    (spool.root / "queued/a/lease").unlink()
+    os.utime(spool.root / "queued/b", (1, 1))
+
+
 # --- The door --------------------------------------------------------------------------------
 
 
