@@ -77,6 +77,10 @@ public final class JobQueue {
             case .claimed(let claim): return .claimed(claim)
             case .none(_, let due): nextDue = due.map { min($0, nextDue ?? .max) } ?? nextDue
             }
+            // What was at the head has another place: from the start again.
+            if index.stamp(of: entry.id).map({ $0 != entry.stamp }) == true {
+                return try next(offers: offers)
+            }
         }
         let retries = busy.values.map(\.until) + broken.values
         // What is past was asked for just now, and waits for something else.
@@ -104,7 +108,7 @@ public final class JobQueue {
             if entry.stamp > now, let due = try due(id), due > now {
                 return .none(retry: nil, due: due)
             }
-            return try claim(id, offers: offers)
+            return try claim(entry, offers: offers)
         } catch {
             if error.isGeneral { throw error }
             spool.log.write(error, while: "Claiming job \(id.short)", job: id)
@@ -113,7 +117,10 @@ public final class JobQueue {
         }
     }
 
-    private func claim(_ id: JobID, offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
+    private func claim(
+        _ entry: QueueIndex.Entry, offers: (String?) -> Bool
+    ) throws(SystemError) -> ClaimAttempt {
+        let id = entry.id
         let bundle = Path.bundle(.queued, id)
         let lease: Lease
         switch try spool.lease(bundle) {
@@ -130,6 +137,12 @@ public final class JobQueue {
         }
         busy[id] = nil
         broken[id] = nil
+        // It may have run and come back between, to be due later: R2, looked at again.
+        guard let status = try spool.root.status(of: bundle), status.modified == entry.stamp else {
+            forget(id)
+            try insert(id)
+            return .none(retry: nil, due: nil)
+        }
         guard let record = try spool.record(in: bundle, of: id) else {
             spool.log.write(
                 "Job \(id.short) has no readable record; left in queued/. See gpuspool verify.",

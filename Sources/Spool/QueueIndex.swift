@@ -29,6 +29,9 @@ public struct QueueIndex: Sendable {
     /// Whether a job is queued.
     public func contains(_ id: JobID) -> Bool { stamps[id] != nil }
 
+    /// Where a job stands; nil when it is not queued.
+    public func stamp(of id: JobID) -> Int64? { stamps[id] }
+
     /// Puts a job where its stamp says, and nowhere else.
     public mutating func insert(_ id: JobID, stamp: Int64) {
         remove(id)

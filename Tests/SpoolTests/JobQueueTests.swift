@@ -57,6 +57,14 @@ import Testing
         #expect(try queue.claimAll() == ["b@1"])
     }
 
+    // Another worker ran it, and gave it back to be run later: the event is not read yet.
+    @Test func `a job that has come back to another place waits for its turn`() throws {
+        try temporary.admit("a", "b")
+        let queue = try queue()
+        try temporary.spool.root.directory("queued/a").setModified(WallClock.nanoseconds)
+        #expect(try queue.claimAll() == ["b@1", "a@1"])
+    }
+
     // MARK: Due
 
     @Test func `a job that is due later is passed over and tells when`() throws {
