@@ -32,12 +32,13 @@ import Testing
         _ = try spool.wait(for: "the pipeline") { try pipeline.jobs().first }
     }
 
-    @Test func `the pipeline is told and may go on with the next job`() throws {
+    @Test(arguments: ["True", "False"])
+    func `the pipeline is told and may go on with the next job`(retryable: String) throws {
         try TestSpool.use { spool in
             let pipeline = try pipeline(
                 in: spool,
-                then:
-                    "say(event='failed', job_id=order['job_id'], error='Stopped.', retryable=True)")
+                then: "say(event='failed', job_id=order['job_id'], error='Stopped.', "
+                    + "retryable=\(retryable))")
             try start(spool, pipeline)
             let outcome = try spool.run("cancel", "a")
             #expect(outcome.status == 0, "\(outcome)")

@@ -28,6 +28,40 @@ import Testing
         }
     }
 
+    /// Whatever waits for somebody's word, for a slot or for its time is not asked for again.
+    @Test func `orders and jobs that wait wake nobody`() throws {
+        try TestSpool.use("MAX_INFLIGHT_JOBS=3", "JOB_RETRY_DELAY_SECONDS=600") { spool in
+            let pipeline = try FakePipeline(
+                in: spool,
+                """
+                def edit(order):
+                    say(event="failed", job_id=order["job_id"], error="No.",
+                        retryable=order["instruction"] == "again")
+                """)
+            let watcher = try spool.start("watch")
+            let worker = try spool.start("work", "--set", pipeline.setting)
+            try spool.drop("failed", "fail")
+            _ = try spool.view(of: "failed", is: "failed")
+            try spool.drop("later", "again")
+            _ = try spool.wait(for: "the wait") {
+                try spool.json("status/later.json")?["attempts"] == .int(1) ? true : nil
+            }
+            #expect(try spool.run("pause").status == 0)
+            for stem in ["held", "paused"] {
+                try spool.drop(stem)
+                _ = try spool.view(of: stem, is: "queued")
+            }
+            #expect(try spool.run("hold", "held").status == 0)
+            #expect(try spool.run("retry", "failed").status == 0)
+            #expect(try spool.names(".spool/retry") == ["failed"])
+            for pid in [watcher.pid, worker.pid] { try quiet(pid, in: spool) }
+            let before = try [watcher, worker].map { try Activity(of: $0.pid) }
+            try Waiting.pause(.seconds(2))
+            #expect(try [watcher, worker].map { try Activity(of: $0.pid) } == before)
+            #expect(try spool.namesByAge("queued") == ["held", "paused", "later"])
+        }
+    }
+
     /// Waits until a process did nothing for a tenth of a second.
     private func quiet(_ pid: Int32, in spool: TestSpool) throws {
         var last: Activity?

@@ -91,7 +91,14 @@ import Testing
             try spool.shell("mkfifo ../go")
             let old = try FakePipeline(
                 in: spool, name: "old",
-                "def edit(order):\n    open('\(spool.folder)/go').read()\n    good(order)")
+                """
+                import select
+                def edit(order):
+                    open("\(spool.folder)/go").read()
+                    hears = bool(select.select([0], [], [], 0)[0])
+                    write("\(spool.folder)/hears", str(hears).encode())
+                    good(order)
+                """)
             let new = try FakePipeline(
                 in: spool, name: "new",
                 "def load(order): say(event='ready', model='new', models=['new'])")
@@ -108,6 +115,8 @@ import Testing
             try spool.shell("echo > ../go")
             #expect(try spool.view(of: "a", is: "completed")["model"]?.text == "fake")
             #expect(try spool.view(of: "b", is: "completed")["model"]?.text == "new")
+            // The end of its input comes behind its last job.
+            #expect(try Disk.read(spool.folder / "hears") == Array("False".utf8))
             let jobs = try new.jobs()
             #expect(jobs.map(\.id) == ["a", "b"])
             #expect(jobs[0].pid != jobs[1].pid)
