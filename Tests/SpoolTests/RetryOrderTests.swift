@@ -85,7 +85,10 @@ import Testing
         try hold("failed/a") {
             try watching.obeyed("a.retry")
             let id = try JobID("a")
-            try watching.wait { [watching] in watching.watcher?.orderWaits[id] != nil }
+            // Two looks by the timer alone.
+            try watching.wait { [watching] in
+                watching.watcher?.orderWaits[id].map { $0.delay >= .milliseconds(200) } == true
+            }
             #expect(try temporary.bundles() == ["failed/a"])
             #expect(watching.watcher?.table.live == [])
         }
