@@ -66,6 +66,7 @@ over:
 
 init {
     byte k;
+    BEGIN;
     atomic { run Watcher() };
     timeout;
     for (k : 0 .. ROWS - 1) { CHECK(2, admissions[k] == 1) };

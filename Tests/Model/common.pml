@@ -1,4 +1,4 @@
-/* What the models share.
+/* What the models of PROTOCOL.md's rules share; README.md tells which model is about what.
  *
  * A step of a model is one system call: atomic to everybody else. Before each step its process may
  * be killed (CRASH), as often as CRASHES says over the whole run: its locks are freed by the
@@ -6,15 +6,20 @@
  *
  * A comment like the one below names the Swift function that a step stands for; Tests/Model/run
  * looks whether that function is still there:
- *     [at sign]Claim.swift end
+ *     @Claim.swift end
  */
 #ifndef CRASHES
 #define CRASHES 1
 #endif
 
-/* A check that is seen failing: the runner negates every check of a model, one at a time. */
-#ifndef NEGATED
+/* Each check is seen failing: built with NEGATABLE, a model begins by reading from the environment
+ * which of its checks is negated. */
+#ifdef NEGATABLE
+byte NEGATED;
+#define BEGIN c_code { char *text = getenv("NEGATED"); now.NEGATED = text ? atoi(text) : 0; }
+#else
 #define NEGATED 0
+#define BEGIN skip
 #endif
 #define CHECK(number, condition) assert(NEGATED == number -> !(condition) : (condition))
 /* The same for a check that holds only when something was there to be checked. */

@@ -187,7 +187,7 @@ decide:
         live = live | BIT(j) };     /* @JobTable.swift reserve */
         atomic { CRASH; place[j] = staging; check() };  /* @Staging.swift prepare */
         atomic { CRASH; go(j, queued); j = 0 }      /* @Staging.swift publish */
-    /* A retry needs a slot like a drop. @Resubmission.swift resubmit */
+    /* A retry needs a slot like a drop. @ControlDrops.swift retry @Resubmission.swift run */
     :: atomic { retries < RETRIES && ended ->
         CRASH; count(live);
         if :: number >= MAXIMUM -> goto turn :: else fi;
@@ -208,6 +208,7 @@ dead:
 }
 
 init {
+    BEGIN;
     atomic { run Watcher(); for (k : 0 .. JOBS - 1) { run Others(k) } };
     timeout;
     /* Nobody waits at the door for ever. */

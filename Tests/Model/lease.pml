@@ -268,6 +268,12 @@ dead:
 #endif
 #define HASENDED (STANDS(done, 0, 0) || STANDS(failed, 0, 0))
 
+#ifdef ORDER_OUTLIVES_JOB
+#define CANCELHOLDS (!HASENDED)
+#else
+#define CANCELHOLDS ISLIVE
+#endif
+
 proctype Watcher(byte me) {
     byte fd = NONE, n;
     bit newcomer = (NEWCOMERS > 0);
@@ -275,6 +281,9 @@ idle:
     do
     /* A control drop: the order is durable before the drop is taken away (R9). */
     :: cancelDrop && ISLIVE ->
+#ifdef DROP_UNLINKED_FIRST
+        atomic { CRASH; CHECK(14, cancelOrder || !ISLIVE); cancelDrop = 0 };
+#endif
         atomic { /* @Orders.swift give */
             CRASH;
             cancelOrder = 1;
@@ -282,7 +291,8 @@ idle:
                :: AT(1, queued, 0, 0) || RUNS(1) -> bundle[1].toCancel = 1
                :: else fi
         };
-        atomic { CRASH; cancelDrop = 0 } /* @ControlDrops.swift remove */
+        /* Kept until its order stands, or has come too late. */
+        atomic { CRASH; CHECK(14, cancelOrder || !ISLIVE); cancelDrop = 0 } /* @ControlDrops.swift remove */
     :: atomic { cancelDrop && !ISLIVE -> CRASH; cancelDrop = 0 }
     :: atomic { retryDrops > 0 && !retryOrder && STANDS(failed, 0, 0) -> /* @ControlDrops.swift give */
         CRASH; retryOrder = 1;
@@ -292,7 +302,7 @@ idle:
 
     /* The order has been obeyed, or came too late: its job has ended, or is cleaned up even.
      * @ControlDrops.swift withdrawCancel @ControlDrops.swift withdrawRetry */
-    :: atomic { cancelOrder && !ISLIVE -> CRASH; cancelOrder = 0 }
+    :: atomic { cancelOrder && !CANCELHOLDS -> CRASH; cancelOrder = 0 }
     :: atomic { retryOrder && !STANDS(failed, 0, 0) -> CRASH; retryOrder = 0 }
 
     /* Cancel of a queued job. @ControlDrops.swift cancel @Dismissal.swift dismiss */
@@ -399,6 +409,7 @@ dead:
     || (bundle[b].place == queued && bundle[b].claims == CLAIMS)))
 
 init {
+    BEGIN;
     atomic {
         bundle[0].place = queued;
         run Watcher(1);

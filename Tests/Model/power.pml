@@ -175,6 +175,7 @@ over:
 }
 
 init {
+    BEGIN;
     atomic { run Service() };
     timeout;
     CHECK(5, now.place == done || ISTORN(IMAGE))

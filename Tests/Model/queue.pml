@@ -152,7 +152,7 @@ choose:
         :: else -> grasp(j)
         fi
     };
-    atomic { /* record and orders, read after locking @JobQueue.swift claim */
+    atomic { /* record and orders, read after locking @JobQueue.swift claim @Orders.swift isOrdered */
         CRASH;
 #ifndef STAMP_READ_BEFORE_LOCK
         /* Another worker may have had it meanwhile and returned it with a delay: then the stamp is
@@ -231,8 +231,8 @@ idle:
     :: j < JOBS -> atomic { /* @Staging.swift publish */
             CRASH; job[j].key = ORDER(j); job[j].stamp = job[j].key; enter(j); j++ }
     :: atomic { holds > 0 && !job[0].held -> CRASH; holds--; job[0].held = 1; eyes[0].untouched[0] = 0;
-            eyes[WORKERS - 1].untouched[0] = 0 } /* @Orders.swift write */
-    :: atomic { job[0].held -> CRASH; /* @Orders.swift remove */
+            eyes[WORKERS - 1].untouched[0] = 0 } /* @Orders.swift give */
+    :: atomic { job[0].held -> CRASH; /* @Orders.swift withdraw */
             job[0].held = 0;
 #ifdef HELD_NOT_WATCHED
             for (k : 0 .. WORKERS - 1) { eyes[k].waits[0] = 0 }
@@ -255,6 +255,7 @@ proctype Clock() {
 }
 
 init {
+    BEGIN;
     atomic {
         for (k : 1 .. WORKERS) { run Worker(k) };
         run Recover(WORKERS + 1);

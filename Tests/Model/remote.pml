@@ -111,6 +111,7 @@ dead:
 }
 
 init {
+    BEGIN;
     atomic {
         run Remote(1);
 #if WORKERS > 1

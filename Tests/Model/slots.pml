@@ -93,6 +93,7 @@ proctype Recover() { /* @Recovery.swift run */
 
 init {
     byte j;
+    BEGIN;
     atomic {
         for (j : 1 .. WORKERS) { awake[j] = 1; run Worker(j) };
         run Recover()

@@ -80,6 +80,7 @@ dead:
 
 init {
     byte j;
+    BEGIN;
     atomic { run Clean(1); run Clean(2) };
     timeout;
     for (j : 0 .. BUNDLES - 1) { CHECK(1, bundle[j] == unlinked) };
