@@ -25,6 +25,13 @@ struct ControlDrop {
 
     /// What may be in the way of removing it does not make it a drop.
     var isOrder: Bool { status.kind == .file && status.size == 0 }
+
+    /// Whether it names the job that a drop will be.
+    func isAbout(_ candidate: Candidate) -> Bool {
+        guard isOperators else { return candidate.key.box == box && candidate.key.stem == stem }
+        let id = try? JobID(stem: candidate.key.stem, station: candidate.station)
+        return id?.bytes == stem
+    }
 }
 
 extension Watcher {
@@ -50,6 +57,24 @@ extension Watcher {
         // Before the views tell of it: who gave it looks there for the answer.
         if !drops.isEmpty { carryOutOrders() }
     }
+
+    /// Answers what was ordered for a job that has ended before a drop of the same name came: that
+    /// one is not meant. Nobody may have looked in between.
+    func answerOld(_ drops: [ControlDrop], before candidates: [Candidate]) {
+        for drop in drops where drop.isOrder && (drop.verb == .cancel || drop.verb == .hold) {
+            guard let id = job(of: drop), table.jobs[id]?.isLive == false,
+                candidates.contains(where: {
+                    drop.isAbout($0) && drop.status.changed < $0.begun
+                })
+            else { continue }
+            do throws(SystemError) {
+                spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(ended)", job: id)
+                try remove(drop)
+            } catch { spool.log.write(error, while: "Removing '\(drop.name)'") }
+        }
+    }
+
+    private var ended: String { "it has ended already" }
 
     private func obey(_ drop: ControlDrop) throws(SystemError) {
         guard drop.isOrder else {
@@ -113,7 +138,7 @@ extension Watcher {
         guard let job = table.jobs[id] else { return "there is no such job" }
         switch verb {
         case .cancel, .hold:
-            guard job.isLive else { return "it has ended already" }
+            guard job.isLive else { return ended }
             try orders.give(verb == .cancel ? .cancel : .hold, for: id)
         case .release:
             guard orders.stands(.hold, for: id) else { return "it is not held" }

@@ -26,6 +26,8 @@ struct Candidate {
     let firstSeen: Timestamp
     /// The last change of its last member, by the kernel's clock: the order of arrival.
     let arrived: Int64
+    /// The last change of its first member, by the kernel's clock.
+    let begun: Int64
 }
 
 /// Watches the drop boxes.
@@ -306,7 +308,8 @@ final class Inbox {
                 Candidate(
                     key: key, station: box.station, judgement: judgement,
                     members: members(files, pair, in: box.path), folder: nil, firstSeen: first,
-                    arrived: files.map(\.status.changed).max() ?? 0))
+                    arrived: files.map(\.status.changed).max() ?? 0,
+                    begun: files.map(\.status.changed).min() ?? 0))
         }
         for folder in box.folders.values {
             do throws(SystemError) {
@@ -322,7 +325,7 @@ final class Inbox {
         if let problem = folder.problem {
             return Candidate(
                 key: key, station: box.station, judgement: obstacle(problem, door.now),
-                members: [], folder: folder.path, firstSeen: folder.firstSeen, arrived: 0)
+                members: [], folder: folder.path, firstSeen: folder.firstSeen, arrived: 0, begun: 0)
         }
         let directory = try spool.root.directory(folder.path)
         if folder.files.isEmpty, folder.subfolders.isEmpty {
@@ -341,7 +344,8 @@ final class Inbox {
         return Candidate(
             key: key, station: box.station, judgement: judgement, members: unique(members),
             folder: folder.path, firstSeen: folder.firstSeen,
-            arrived: folder.files.values.map(\.status.changed).max() ?? 0)
+            arrived: folder.files.values.map(\.status.changed).max() ?? 0,
+            begun: folder.files.values.map(\.status.changed).min() ?? 0)
     }
 
     /// The control drops that stand in the boxes, in no order.

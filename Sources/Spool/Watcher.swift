@@ -340,6 +340,7 @@ public final class Watcher {
         for key in receiving.keys where !keys.contains(key) { receiving[key] = nil }
         for key in postponed.keys where !keys.contains(key) { postponed[key] = nil }
         for key in told.keys where !keys.contains(key) { told[key] = nil }
+        answerOld(inbox.controls, before: found)
         let taken = admit(found)
         candidates.removeAll { taken.contains($0.key) }
         obey(inbox.controls)

@@ -81,6 +81,30 @@ import Testing
         }
     }
 
+    /// Left by somebody while no watcher ran, it cancelled the newcomer.
+    @Test func `an order that is older than the drop is about the ended job`() throws {
+        try TestSpool.use { spool in
+            let watcher = try spool.start("watch")
+            try spool.put("incoming/a.json", "{}")
+            try spool.shell("cp $PHOTOS/cat.png incoming/a.png")
+            _ = try spool.view(of: "a", is: "rejected")
+            _ = try watcher.stop()
+            try spool.put("incoming/a.cancel", "")
+            _ = try spool.wait(for: "a later time") {
+                try spool.put("later", "")
+                let (later, order) = (
+                    try spool.status("later"), try spool.status("incoming/a.cancel")
+                )
+                return later?.changed != order?.changed ? true : nil
+            }
+            try spool.drop("a", "blur")
+            _ = try spool.start("watch")
+            _ = try spool.view(of: "a~1", is: "rejected")
+            _ = try spool.view(of: "a", is: "queued")
+            #expect(try spool.names("incoming") == [])
+        }
+    }
+
     @Test func `a station has a box of its own`() throws {
         try TestSpool.use { spool in
             let pipeline = try FakePipeline(in: spool)
