@@ -110,10 +110,11 @@ struct Repair {
         case .reason: try writeReason(subject, record)
         case .stamp: break
         case .withdraw(let name):
-            try setAside(subject.path / name, because: flaw.detail)
+            // The record first: a crash between leaves a file too many, never one that is missing.
             guard var record else { return subject }
             record.image = nil
-            try write(record, subject)
+            try publish(record, subject)
+            try setAside(subject.path / name, because: flaw.detail)
         case .record, .recordFromReason, .claim: return try correct(subject, mend, record)
         case .move(let state):
             guard let record else { return subject }
