@@ -203,6 +203,32 @@ import Testing
         }
     }
 
+    /// The service's own directories are closed to everybody else.
+    @Test(.enabled(if: Host.user == 0, "needs root to become somebody else"))
+    func `who may only drop gives orders by way of the drop boxes`() throws {
+        try TestSpool.use { spool in
+            #expect(try spool.run("station", "add", "kiosk").status == 0)
+            _ = try spool.start("watch")
+            try spool.shell("chmod 1777 incoming incoming/kiosk; cp \(Program.path) ../gpuspool")
+            try spool.drop("a")
+            try spool.drop("a", box: "incoming/kiosk")
+            for id in ["a", "kiosk.a"] {
+                _ = try spool.view(of: id, is: "queued")
+                for (verb, status) in [
+                    ("hold", "held"), ("release", "queued"), ("cancel", "cancelled"),
+                    ("retry", "queued"),
+                ] {
+                    try spool.shell(
+                        "setpriv --reuid=65534 --regid=65534 --clear-groups "
+                            + "\(spool.folder)/gpuspool --spool \(spool.path) \(verb) \(id)")
+                    _ = try spool.view(of: id, is: status)
+                }
+            }
+            #expect(try spool.names("queued") == ["a", "kiosk.a"])
+            #expect(try spool.names("incoming") == ["kiosk"])
+        }
+    }
+
     @Test func `without a watcher nobody would obey`() throws {
         try TestSpool.use { spool in
             for verb in ["cancel", "hold", "release", "retry"] {
