@@ -23,6 +23,9 @@
 #ifndef RETRIES
 #define RETRIES 0
 #endif
+#ifndef ERRORS
+#define ERRORS 0        /* records that cannot be read at first, and are read again later */
+#endif
 
 mtype = { incoming, staging, queued, running, failed, cleaned, overflow };
 mtype place[JOBS] = incoming;
@@ -30,7 +33,7 @@ mtype place[JOBS] = incoming;
 chan events = [EVENTS + 1] of { mtype, byte };
 bit isFull;             /* "events were lost" stands in the queue */
 bit watches;            /* a watcher's inotify is there */
-byte returns, retries;
+byte returns, retries, errors;
 hidden byte k, number;
 
 #define BIT(j) (1 << (j))
@@ -64,7 +67,8 @@ proctype Others(byte j) {
 inline arrived(what, j) {
     if
     :: place[j] == what && what == failed ->    /* @JobTable.swift finished */
-        live = live & ~BIT(j); ended = ended | BIT(j); unseen = unseen & ~BIT(j)
+        live = live & ~BIT(j); ended = ended | BIT(j); unseen = unseen & ~BIT(j);
+        if :: errors < ERRORS -> errors++; unread = unread | BIT(j) :: true fi
     :: place[j] == what && (what == queued || what == running) ->   /* @JobTable.swift queued */
         live = live | BIT(j); ended = ended & ~BIT(j); unseen = unseen & ~BIT(j)
     :: place[j] != what && what == failed ->    /* @Sighting.swift vanished */
@@ -72,6 +76,12 @@ inline arrived(what, j) {
     :: else
     fi
 }
+
+#ifdef READ_AGAIN_BLINDLY
+#define READABLE true
+#else
+#define READABLE HAS(ended, j)
+#endif
 
 inline count(set) {
     number = 0;
@@ -128,7 +138,7 @@ inline drain() { /* @Sighting.swift handle */
 }
 
 proctype Watcher() {
-    byte live, ended, unseen, j;
+    byte live, ended, unseen, unread, j;
     bit needsListing;
     mtype what = overflow;
 start:
@@ -161,6 +171,20 @@ turn:
         fi
     :: else -> break
     od;
+    if
+    :: atomic { unread -> CRASH; /* @Sighting.swift readUnread */
+        select(j : 0 .. JOBS - 1);
+        if
+#ifndef READ_AGAIN_BLINDLY
+        /* It may have been retried meanwhile. */
+        :: HAS(unread, j) && !HAS(ended, j) -> unread = unread & ~BIT(j)
+#endif
+        :: HAS(unread, j) && READABLE -> unread = unread & ~BIT(j); arrived(failed, j)
+        :: else
+        fi;
+        j = 0 }
+    :: true
+    fi;
 decide:
 #ifdef COUNT_BY_LISTING
     atomic { CRASH; live = 0 };
@@ -204,7 +228,7 @@ decide:
     fi;
     goto turn;
 dead:
-    atomic { live = 0; ended = 0; unseen = 0; needsListing = 0; what = overflow; j = 0; goto start }
+    atomic { live = 0; ended = 0; unseen = 0; unread = 0; needsListing = 0; what = overflow; j = 0; goto start }
 }
 
 init {

@@ -158,7 +158,7 @@ choose:
         /* Another worker may have had it meanwhile and returned it with a delay: then the stamp is
          * another one, and its event is waiting to be read. */
         if
-        :: job[j].stamp != MINE.stamp[j] -> job[j].lock = 0; goto next
+        :: job[j].stamp != MINE.stamp[j] -> job[j].lock = 0; MINE.stamp[j] = 0; goto choose
         :: else
         fi;
 #endif
