@@ -149,7 +149,10 @@ public struct Claim: ~Copyable {
     /// Goes through the steps of the end that was decided; each can be repeated.
     public consuming func end() -> End {
         do throws(SystemError) {
-            guard try makeDurable(), try spool.holds(lease, of: bundle) else { return .lost }
+            // Before anything is written, and again behind what takes its time.
+            guard try spool.holds(lease, of: bundle), try makeDurable(),
+                try spool.holds(lease, of: bundle)
+            else { return .lost }
             // R9: a cancelled job never runs again.
             let mayRunAgain = record.view.status == .queued || record.view.isDeadLetter
             if mayRunAgain, try spool.isOrdered(.cancel, attempt.id) {

@@ -148,7 +148,7 @@ extension Watcher {
             guard case .finished(let state) = job.place, state != .done else {
                 return "only failed and refused jobs can be retried"
             }
-            try orders.give(.retry, for: id)
+            try orders.give(.retry, for: id, claims: job.record?.claims)
         }
         return nil
     }
@@ -263,8 +263,16 @@ extension Watcher {
             if case .staging? = table.jobs[id]?.place { return }
             return try withdrawRetry(id)
         }
+        // A crash came between its rename and the end of the order.
+        if let claims = job.record?.claims, orders.isCarriedOut(id, claims: claims) {
+            return try withdrawRetry(id)
+        }
         let station = job.record?.view.station.flatMap { StationName($0) }
-        guard capacity() == nil else { return }
+        if let refusal = capacity() {
+            // A slot that frees is an event; room on the disk is none.
+            if refusal.code == .serverBusy, !isDraining { again(in: .seconds(30)) }
+            return
+        }
         if let limit = rateLimit(of: station) {
             return again(in: .seconds(limit.retryAfterSeconds ?? 60))
         }

@@ -53,7 +53,8 @@ public final class JobQueue {
         let mask: Inotify.Mask = [.movedTo, .movedFrom, .removed]
         jobs = try inotify.add(spool.path / Path(.queued), mask)
         // Pause and resume, and orders: a held job may be released, a running one cancelled.
-        _ = try inotify.add(spool.path / Path(SpoolFile.hidden), [.created, .removed])
+        _ = try inotify.add(
+            spool.path / Path(SpoolFile.hidden), [.created, .removed, .movedFrom])
         for order in [JobOrder.cancel, .hold] {
             let path = spool.path / .hidden(order.rawValue)
             orderWatches.insert(try inotify.add(path, [.created, .removed]))

@@ -1,4 +1,5 @@
-// R9: the orders for live jobs, one empty file `.spool/KIND/ID` each. Only the watcher writes and
+// R9: the orders for live jobs, one file `.spool/KIND/ID` each; empty, but a retry holds the number of
+// claims the job had then: one that was claimed since has run again already. Only the watcher writes and
 // removes them; workers, recovery and cleanup look at them after locking the job.
 //
 // An order is durable before the control drop that asked for it is unlinked, and goes when the
@@ -25,6 +26,8 @@ struct Orders {
     private var standing: [JobOrder: Set<JobID>] = [:]
     /// Retries in the order in which they were asked for.
     private(set) var retries: [JobID] = []
+    /// How often jobs had been claimed when their retry was ordered.
+    private var claims: [JobID: Int] = [:]
 
     /// Reads what stands in the spool.
     init(_ spool: Spool) throws(SystemError) {
@@ -37,6 +40,8 @@ struct Orders {
         for id in standing[.retry] ?? [] {
             let status = try spool.root.status(of: .order(.retry, id))
             ages.append((status?.modified ?? 0, id))
+            let text = try spool.read(.order(.retry, id), limit: 16) ?? []
+            claims[id] = Int(String(decoding: text, as: UTF8.self))
         }
         retries = ages.sorted { $0 < $1 }.map(\.1)
     }
@@ -47,10 +52,17 @@ struct Orders {
     /// Whether an order stands for a job.
     func stands(_ order: JobOrder, for id: JobID) -> Bool { ids(order).contains(id) }
 
-    /// Gives an order, durably; again: changes nothing.
-    mutating func give(_ order: JobOrder, for id: JobID) throws(SystemError) {
+    /// Whether a job that was claimed so often has run again since its retry was ordered.
+    func isCarriedOut(_ id: JobID, claims: Int) -> Bool {
+        self.claims[id].map { $0 < claims } ?? false
+    }
+
+    /// Gives an order, durably; again: changes nothing. `claims` is for a retry.
+    mutating func give(_ order: JobOrder, for id: JobID, claims: Int? = nil) throws(SystemError) {
         do throws(SystemError) {
-            try spool.write(new: .order(order, id), [], mode: 0o600)
+            let text = claims.map { Array("\($0)".utf8) } ?? []
+            try spool.write(new: .order(order, id), text, mode: 0o600)
+            self.claims[id] = claims
         } catch {
             guard error.code == .exists else { throw error }
         }
@@ -65,7 +77,9 @@ struct Orders {
         try spool.removeIfPresent(.order(order, id))
         try spool.flush(directory: .hidden(order.rawValue))
         standing[order]?.remove(id)
-        if order == .retry { retries.removeAll { $0 == id } }
+        guard order == .retry else { return }
+        retries.removeAll { $0 == id }
+        claims[id] = nil
     }
 }
 

@@ -86,11 +86,23 @@ struct Resubmission {
     /// The sender finds the answer in the job's error.
     private func note(_ refusal: Refusal, in record: JobRecord) throws(SystemError) -> JobRecord {
         var record = record
+        if record.view.status == .queued { try end(&record, refusal) }
         record.view.error = "It cannot be retried: \(refusal.detail)"
         try spool.write(record, in: bundle)
         let ended = record.view.completedAt?.nanoseconds ?? WallClock.nanoseconds
         try spool.root.directory(bundle).setModified(ended)
         return record
+    }
+
+    /// A crash had cut the retry off behind its record: it ends anew.
+    private func end(_ record: inout JobRecord, _ refusal: Refusal) throws(SystemError) {
+        record.dismiss(as: state == .rejected ? .rejected : .failed, refusal.detail)
+        guard state == .rejected else { return }
+        let reason = Reason(refusal, retryAfterSeconds: 0, at: .now)
+        record.view.reason = reason
+        let file = bundle / Path(BundleFile.reason)
+        try spool.removeIfPresent(file)
+        try spool.write(new: file, JSONText.encode(Reason.File(reason, of: record.view)))
     }
 
     private func publish(_ record: JobRecord) throws(SystemError) {

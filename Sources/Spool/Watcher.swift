@@ -146,7 +146,8 @@ public final class Watcher {
             watches[try inotify.add(spool.path / Path(state), mask)] = .state(state)
         }
         let hidden = Path(SpoolFile.hidden)
-        watches[try inotify.add(spool.path / hidden, [.movedTo, .created, .removed])] = .hidden
+        watches[try inotify.add(
+            spool.path / hidden, [.movedTo, .movedFrom, .created, .removed])] = .hidden
         let stations = spool.path / .hidden(SpoolFile.Hidden.stations)
         watches[try inotify.add(stations, [.movedTo, .removed, .movedFrom])] = .stations
         let workers = spool.path / .hidden(SpoolFile.Hidden.workers)

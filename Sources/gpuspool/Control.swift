@@ -33,7 +33,7 @@ extension Subcommand {
     ) { invocation in
         var code = ExitCode.done
         for operand in try invocation.operands(1...1000, of: "retry") {
-            let answer = try Control(invocation, .retry, operand).retry()
+            let answer = try Control.retry(operand, invocation)
             if answer != .done { code = answer }
         }
         return code
@@ -148,6 +148,17 @@ private final class Control {
         return hasEndedOnce && after.waitingFor == nil ? .refused : .done
     }
 
+    /// One of several: what is wrong with it does not keep the others waiting.
+    static func retry(_ operand: Path, _ invocation: Invocation) throws -> ExitCode {
+        do {
+            return try Control(invocation, .retry, operand).retry()
+        } catch let failure as Failure where failure.code == .notFound || failure.code == .jobFailed
+        {
+            try StandardStream.error.write("gpuspool: \(failure.message)\n")
+            return failure.code
+        }
+    }
+
     /// Into the service's own drop box, or as a station would, into the job's.
     private func drop(for view: JobView) throws {
         do throws(SystemError) {
@@ -214,7 +225,7 @@ private struct Replay {
         for id in try deadLetters() {
             if !isFirst { Moment.pause(pause) }
             isFirst = false
-            let answer = try Control(invocation, .retry, Path(id)).retry()
+            let answer = try Control.retry(Path(id), invocation)
             if answer != .done { code = answer }
         }
         if isFirst { try invocation.print([String](), or: "There are no dead letters.\n") }

@@ -133,6 +133,7 @@ extension JobView {
         case .completed: "completed" + (resultPath.map { ", \($0)" } ?? "")
         case .failed, .rejected, .cancelled:
             status.rawValue + (error.map { ": \($0)" } ?? "")
+                + (waitingFor.map { " (retry ordered, waiting for \($0))" } ?? "")
         }
     }
 
@@ -148,12 +149,15 @@ extension QueueView {
             Ever:  \(completedCount) completed, \(failedCount) failed, \(rejectedCount) rejected
 
             """
+        if isPaused { text += "Paused: workers claim nothing. See: gpuspool resume\n" }
+        if isDraining { text += "Draining: the door is closed. See: gpuspool resume\n" }
         for worker in workers {
             let job = worker.jobID.map { ", \($0)" } ?? ""
             text += "Worker \(worker.name): \(worker.state)\(job)\n"
         }
-        for job in jobs where job.status == .queued || job.status == .processing {
-            let place = job.position.map { "\($0)." } ?? "now"
+        for job in jobs where [.queued, .held, .processing].contains(job.status) {
+            let now = job.status == .held ? "held" : "now"
+            let place = job.position.map { "\($0)." } ?? now
             text += "  \(place.padded(to: 5)) \(job.jobID)\n"
         }
         return text

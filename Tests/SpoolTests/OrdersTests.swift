@@ -50,6 +50,20 @@ import Testing
         #expect(orders.retries == [])
     }
 
+    // The rename of a retry was there, the order too, and the job had run again.
+    @Test func `a retry is carried out once its job was claimed since, over a restart too`() throws {
+        var orders = try Orders(temporary.spool)
+        try orders.give(.retry, for: a, claims: 2)
+        for standing in [orders, try Orders(temporary.spool)] {
+            #expect(!standing.isCarriedOut(a, claims: 2))
+            #expect(standing.isCarriedOut(a, claims: 3))
+        }
+        // Cut off before its content was written.
+        try temporary.spool.root.remove(".spool/retry/a")
+        try temporary.write(".spool/retry/a", "")
+        #expect(try !Orders(temporary.spool).isCarriedOut(a, claims: 3))
+    }
+
     // A crash came between the order and what the watcher remembers of it.
     @Test func `an order whose file is there already is given all the same`() throws {
         var orders = try Orders(temporary.spool)
