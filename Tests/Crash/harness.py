@@ -5,6 +5,7 @@ every drop carries its number in its JSON and in its image, and the pipeline cop
 that a result tells whose it is.
 """
 
+import collections
 import dataclasses
 import functools
 import json
@@ -33,7 +34,7 @@ STATUSES = {
     "failed": {"failed", "cancelled"},
     "rejected": {"rejected"},
 }
-# Answers every edit with a copy of the image. An instruction may ask for something else: `fail`;
+# Notes every edit (image and number of the claim), and answers with a copy of the image. An instruction may ask for something else: `fail`;
 # and, as long as there is no file `fast` beside the pipeline, `slow`, `again` and `die`.
 PIPELINE = r"""
 fast=${0%/*}/fast
@@ -45,6 +46,8 @@ while read -r line; do
         value job_id; id=$value
         value image; image=$value
         value output
+        number=${value##*/out.}
+        echo "$(cksum <"$image") ${number%.part}" >>"${0%/*}/edits"
         case $line in
         *'"instruction":"fail'*)
             echo "{\"event\":\"failed\",\"job_id\":\"$id\",\"error\":\"asked to\",\"kind\":\"pipeline\",\"retryable\":false}"
@@ -318,6 +321,11 @@ class Spool:
         """From now on the pipeline does every job at once."""
         (self.folder / "fast").touch()
 
+    def edits(self):
+        """What the pipeline was asked for: the image's checksum and the number of the claim."""
+        path = self.folder / "edits"
+        return path.read_text().splitlines() if path.exists() else []
+
     def is_at_rest(self):
         """Nothing is on its way any more: every drop stands at its end."""
         return not any(map(self.names, ("queued", "running", ".spool/staging"))) \
@@ -383,6 +391,8 @@ def check(spool, drops=None, removed=None, at_rest=True, maximum=None):
     live = sum(len(spool.names(state)) for state in ("queued", "running"))
     if maximum is not None and live > maximum:
         problems.append(f"I5: {live} jobs are live, at most {maximum} may be")
+    problems += [f"R2: the number of a claim was given twice: {edit}"
+                 for edit, times in collections.Counter(spool.edits()).items() if times > 1]
     if at_rest:
         problems += _total_problems(spool, homes)
         problems += [f"{place} was left behind" for name in ("running", ".spool/staging", ".spool/tmp")

@@ -16,19 +16,20 @@ class Plan:
     def __init__(self, scenario, parent):
         self.scenario, self.parent = scenario, parent
         self.is_service = scenario.command[0] in SERVICES
-        self.model, self.drops, self.removed = None, [], set()
+        self.model, self.drops, self.removed, self.edits = None, [], set(), []
         if not scenario.in_place:
             with Spool(parent) as spool:
                 scenario.prepare(spool)
                 self.model = pathlib.Path(tempfile.mkdtemp(dir=parent)) / "model"
                 if spool.root.exists():
                     spool.save(self.model)
-                self.drops, self.removed = spool.drops, spool.removed
+                self.drops, self.removed, self.edits = spool.drops, spool.removed, spool.edits()
 
     def spool(self):
         """A spool as the scenario wants it, with nobody in it."""
         spool = Spool(self.parent, self.scenario.settings, self.model)
         spool.drops, spool.removed = list(self.drops), set(self.removed)
+        (spool.folder / "edits").write_text("".join(edit + "\n" for edit in self.edits))
         try:
             if self.scenario.in_place:
                 self.scenario.prepare(spool)
@@ -66,12 +67,14 @@ class Plan:
 
     def finish(self, spool):
         """Lets everybody else go on; what is wrong when all is at rest."""
+        problems = []
         try:
             self.scenario.after(spool)
-            scenarios.serve(spool)
+            # Places in the queue can be seen before a worker comes.
+            scenarios.serve(spool, between=lambda spool: problems.extend(verify(spool)))
         except Failure as failure:
-            return [str(failure), *check(spool, at_rest=False), logs(spool)]
-        problems = check(spool) + verify(spool)
+            return [str(failure), *problems, *check(spool, at_rest=False), logs(spool)]
+        problems += check(spool) + verify(spool)
         problems += scenarios.ends_problems(self.scenario, spool)
         return problems + [logs(spool)] if problems else []
 

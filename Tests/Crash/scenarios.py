@@ -121,10 +121,14 @@ def admit(spool):
     stop(watcher)
 
 
-def serve(spool, fast=True):
-    """Lets a watcher and a worker bring every drop to its end, whatever happened before."""
+def serve(spool, fast=True, between=lambda spool: None):
+    """Lets a watcher and a worker bring every drop to its end, whatever happened before.
+
+    `between`: called when the watcher has done its part.
+    """
     watcher = spool.start("watch")
     settle(spool, watcher)
+    between(spool)
     if fast:
         spool.let_go()
     worker = spool.start("work")
