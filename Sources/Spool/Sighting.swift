@@ -120,8 +120,13 @@ extension Watcher {
     }
 
     /// Reads again what an error kept from being read.
-    func readUnread() throws(SystemError) {
-        for (name, state) in unread.takeDue(at: .now) { try arrived(name, in: state) }
+    func readUnread(at now: Moment = .now) throws(SystemError) {
+        for (name, state) in unread.takeDue(at: now) {
+            // Retried or cleaned up meanwhile, it would count out the job that has its name now.
+            let id = try? JobID(name.bytes)
+            if state.isFinished, id.flatMap({ table.jobs[$0]?.place }) != .finished(state) { continue }
+            try arrived(name, in: state)
+        }
     }
 
     /// Looks for a name that no event told of: a foreign hand may have made it (R12).

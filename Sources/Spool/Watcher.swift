@@ -218,6 +218,11 @@ public final class Watcher {
     private func takeTurn() {
         do throws(SystemError) {
             try readEvents()
+            // R5: while events are lost again and again, nobody is let in.
+            guard !needsListing else {
+                timer?.set(.now + .milliseconds(100))
+                return
+            }
             try readUnread()
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()

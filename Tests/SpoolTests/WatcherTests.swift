@@ -39,6 +39,18 @@ import Testing
         #expect([.done, .failed, .rejected].map(watcher.table.count) == [1, 1, 0])
     }
 
+    /// Its slot was given away while it waited in the queue.
+    @Test func `a failed job's record that is read late does not count out its retry`() throws {
+        try temporary.admit("a")
+        try temporary.spool.root.rename("queued/a", to: "failed/a")
+        let watcher = try Watcher.start(temporary.spool, on: loop)
+        watcher.unread.insert("a", .failed)
+        try temporary.spool.root.rename("failed/a", to: "queued/a")
+        try watcher.arrived("a", in: .queued)
+        try watcher.readUnread(at: .now + .seconds(6))
+        #expect(watcher.table.live.map(\.text) == ["a"])
+    }
+
     @Test func `a new stamp is later than that of every kept job`() throws {
         try temporary.admit("a")
         try temporary.spool.root.rename("queued/a", to: "rejected/a")
