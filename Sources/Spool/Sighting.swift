@@ -124,8 +124,8 @@ extension Watcher {
         for (name, state) in unread.takeDue(at: now) {
             // Retried or cleaned up meanwhile, it would count out the job that has its name now.
             let id = try? JobID(name.bytes)
-            if state.isFinished, id.flatMap({ table.jobs[$0]?.place }) != .finished(state) { continue }
-            try arrived(name, in: state)
+            let stillStands = id.flatMap { table.jobs[$0]?.place } == .finished(state)
+            if stillStands || !state.isFinished { try arrived(name, in: state) }
         }
     }
 
