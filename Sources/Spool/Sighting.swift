@@ -120,12 +120,16 @@ extension Watcher {
     }
 
     /// Reads again what an error kept from being read.
-    func readUnread(at now: Moment = .now) throws(SystemError) {
+    func readUnread(at now: Moment = .now) {
         for (name, state) in unread.takeDue(at: now) {
             // Retried or cleaned up meanwhile, it would count out the job that has its name now.
             let id = try? JobID(name.bytes)
             let stillStands = id.flatMap { table.jobs[$0]?.place } == .finished(state)
-            if stillStands || !state.isFinished { try arrived(name, in: state) }
+            guard stillStands || !state.isFinished else { continue }
+            do throws(SystemError) { try arrived(name, in: state) } catch {
+                spool.log.write(error, while: "Looking at '\(name)'")
+                unread.insert(name, state)
+            }
         }
     }
 

@@ -146,8 +146,9 @@ public final class Watcher {
             watches[try inotify.add(spool.path / Path(state), mask)] = .state(state)
         }
         let hidden = Path(SpoolFile.hidden)
-        watches[try inotify.add(
-            spool.path / hidden, [.movedTo, .movedFrom, .created, .removed])] = .hidden
+        watches[
+            try inotify.add(
+                spool.path / hidden, [.movedTo, .movedFrom, .created, .removed])] = .hidden
         let stations = spool.path / .hidden(SpoolFile.Hidden.stations)
         watches[try inotify.add(stations, [.movedTo, .removed, .movedFrom])] = .stations
         let workers = spool.path / .hidden(SpoolFile.Hidden.workers)
@@ -223,7 +224,7 @@ public final class Watcher {
                 timer?.set(.now + .milliseconds(100))
                 return
             }
-            try readUnread()
+            readUnread()
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()
             try notePause()

@@ -51,7 +51,8 @@ import Testing
     }
 
     // The rename of a retry was there, the order too, and the job had run again.
-    @Test func `a retry is carried out once its job was claimed since, over a restart too`() throws {
+    @Test func `a retry is carried out once its job was claimed since, over a restart too`() throws
+    {
         var orders = try Orders(temporary.spool)
         try orders.give(.retry, for: a, claims: 2)
         for standing in [orders, try Orders(temporary.spool)] {
