@@ -87,8 +87,10 @@ def is_cut_off(spool, place, problem):
     state, _, name = place.partition("/")
     if state == "queued":
         return problem == "its record says cancelled"
+    halves = ("its record says queued", "reason.json is no JSON", "status.0.tmp was left behind",
+              "it holds ['status.0.tmp'] too")
     return state in ("failed", "rejected") and name in spool.names(".spool/retry") \
-        and problem in ("its record says queued", "reason.json is no JSON")
+        and problem in halves
 
 
 def is_after_queued(state):

@@ -172,7 +172,9 @@ class Sender:
         text = f"{kind} {number}"
         name = f"d{number}"
         box = rng.choices(("incoming", f"incoming/{STATION}"), (4, 1))[0]
-        self.free = [other for other in self.free if other not in self.used]
+        # An order that still stands there would be about the newcomer.
+        waiting = {entry.rpartition(".")[0] for entry in self.spool.names("incoming")}
+        self.free = [other for other in self.free if other not in self.used | waiting]
         if self.free and self.gives_orders and box == "incoming" and rng.random() < 0.2:
             name = self.free.pop(rng.randrange(len(self.free)))
             self.used.add(name)
