@@ -47,6 +47,13 @@ public struct File: ~Copyable {
         return bytes
     }
 
+    /// Some of the bytes from where the last one ended; nil at the end.
+    public borrowing func read(upTo count: Int) throws(SystemError) -> [UInt8]? {
+        do throws(SystemError) {
+            return try descriptor.read(upTo: count)
+        } catch { throw SystemError(error.call, [path], code: error.code.rawValue) }
+    }
+
     /// Writes all of `bytes`.
     public borrowing func write(_ bytes: some Sequence<UInt8>) throws(SystemError) {
         var rest = Array(bytes)[...]
@@ -97,7 +104,7 @@ public struct File: ~Copyable {
             left -= count
         }
         // From where the other call stopped; nothing is left if it did it all.
-        while left > 0, let chunk = try source.descriptor.read(upTo: min(left, 1 << 18)) {
+        while left > 0, let chunk = try source.read(upTo: min(left, 1 << 18)) {
             try write(chunk)
             left -= chunk.count
         }

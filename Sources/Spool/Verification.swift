@@ -153,7 +153,7 @@ public struct Verification {
             case .mended: add(flaw, path, isRepaired: true)
             case .left(let why): add(flaw, path, left: why)
             }
-        } catch { add(flaw, path, left: "\(error)") }
+        } catch { add(flaw, path, left: error.withRemedy) }
     }
 
     // MARK: One bundle
@@ -173,7 +173,9 @@ public struct Verification {
             }
             survey.add(subject, look)
         } catch {
-            add(Flaw(.error, subject.mainInvariant, "cannot be read: \(error)"), subject.path)
+            add(
+                Flaw(.error, subject.mainInvariant, "cannot be read: \(error.withRemedy)"),
+                subject.path)
         }
     }
 
@@ -187,6 +189,8 @@ public struct Verification {
         while let flaw = look.flaws.first(where: { !tried.contains($0) }) {
             tried.insert(flaw)
             var left: String?
+            // What was done, but is not on the disk for certain, is not repaired.
+            var hasFailed = false
             let path = subject.path
             do throws(SystemError) {
                 let outcome = try mender.mend(flaw, of: subject) {
@@ -199,10 +203,11 @@ public struct Verification {
                 case .mended(let place?): subject = place
                 case .left(let why): left = flaw.mend == nil ? nil : why
                 }
-            } catch { left = "\(error)" }
+            } catch { (left, hasFailed) = (error.withRemedy, true) }
             guard let again = try settle(subject) else { return nil }
             look = again
-            let isRepaired = !look.flaws.contains(flaw) || subject.path != path
+            let isRepaired =
+                !hasFailed && (!look.flaws.contains(flaw) || subject.path != path)
             add(flaw, path, isRepaired: isRepaired, left: isRepaired ? nil : left)
         }
         return subject

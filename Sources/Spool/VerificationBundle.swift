@@ -314,7 +314,7 @@ struct BundleLook {
 
     private static func digest(of file: borrowing File) throws(SystemError) -> String {
         var hash = SHA256()
-        while let piece = try file.descriptor.read(upTo: 1 << 20), !piece.isEmpty {
+        while let piece = try file.read(upTo: 1 << 20), !piece.isEmpty {
             piece.withUnsafeBytes { hash.update($0) }
         }
         return Hexadecimal.text(of: hash.finish())

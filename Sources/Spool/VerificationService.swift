@@ -16,7 +16,7 @@ extension Verification {
                 add(flaw, path) { (mender) throws(SystemError) in
                     try mender.mend(flaw, staged: path)
                 }
-            } catch { add(Flaw(.error, .i7, "cannot be read: \(error)"), path) }
+            } catch { add(Flaw(.error, .i7, "cannot be read: \(error.withRemedy)"), path) }
         }
     }
 
