@@ -38,8 +38,14 @@ final class Crew {
         var process = members[name]?.process
         let before = members[name]?.card
         let isSame = before?.pid == card.pid && before?.processStart == card.processStart
+        // Who writes a card holds its name's lock: a former process is dead, even if this is read
+        // before its end. And one may have died before it was looked at.
+        var hasDied = !isSame && process != nil
         if !isSame || process == nil { process = try watch(card) }
         members[name] = (card, card.state == .stopped ? nil : process)
+        let isAbsent = process == nil && card.state != .stopped && card.host == Host.name
+        if !isSame && isAbsent { hasDied = true }
+        if hasDied { changed() }
     }
 
     private func watch(_ card: WorkerCard) throws(SystemError) -> ProcessWatch? {
