@@ -100,12 +100,12 @@ struct Repair {
         switch mend {
         case .layout, .double, .refuse, .remove: return subject
         case .aside:
-            try setAside(subject.path, because: flaw.detail)
+            try spool.setAside(subject.path, because: flaw.detail)
             return nil
         case .lease: try makeLease(subject.path)
         case .leaseMode: try spool.root.open(subject.path / Path(BundleFile.lease)).setMode(0o600)
         case .retryOrder: try writeRetryOrder(subject)
-        case .part(let name): try setAside(subject.path / name, because: flaw.detail)
+        case .part(let name): try spool.setAside(subject.path / name, because: flaw.detail)
         case .copy(let name): try replaceByCopy(subject.path / name)
         case .reason: try writeReason(subject, record)
         case .stamp: break
@@ -114,7 +114,7 @@ struct Repair {
             guard var record else { return subject }
             record.image = nil
             try publish(record, subject)
-            try setAside(subject.path / name, because: flaw.detail)
+            try spool.setAside(subject.path / name, because: flaw.detail)
         case .record, .recordFromReason, .claim: return try correct(subject, mend, record)
         case .move(let state):
             guard let record else { return subject }
@@ -130,13 +130,13 @@ struct Repair {
         return subject
     }
 
-    private func read(_ subject: Subject) throws(SystemError) -> JobRecord? {
+    func read(_ subject: Subject) throws(SystemError) -> JobRecord? {
         guard let id = subject.id else { return nil }
         return try spool.record(in: subject.path, of: id)
     }
 
     /// R2: what is made inside a bundle changes its mtime, which is its place in the queue.
-    private func stamp(_ subject: Subject, _ record: JobRecord?) throws(SystemError) {
+    func stamp(_ subject: Subject, _ record: JobRecord?) throws(SystemError) {
         let bundle = try spool.root.directory(subject.path)
         if subject.state == .queued, let record {
             try bundle.setModified(record.stamp)
@@ -147,22 +147,22 @@ struct Repair {
     }
 
     /// Writes a record into a bundle that stays where it is.
-    private func write(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
+    func write(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
         try publish(record, subject)
         try stamp(subject, record)
     }
 
     /// By one rename: whatever comes between, the record in place is a whole one.
-    private func publish(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
+    func publish(_ record: JobRecord, _ subject: Subject) throws(SystemError) {
         try spool.write(record, in: subject.path, by: .temporary())
     }
 
-    private func makeLease(_ bundle: Path) throws(SystemError) {
+    func makeLease(_ bundle: Path) throws(SystemError) {
         let path = bundle / Path(BundleFile.lease)
         let way = Path.temporary()
         _ = try spool.root.create(way, mode: 0o600)
         if try spool.root.status(of: path).map({ $0.kind != .file }) == true {
-            try setAside(path, because: "is no lease")
+            try spool.setAside(path, because: "is no lease")
         }
         try spool.root.replace(path, with: way)
     }
@@ -186,130 +186,16 @@ struct Repair {
         guard let record, let reason = record.view.reason else { return }
         let path = subject.path / Path(BundleFile.reason)
         if try spool.root.status(of: path) != nil {
-            try setAside(path, because: "says something else than the record")
+            try spool.setAside(path, because: "says something else than the record")
         }
         try spool.write(new: path, JSONText.encode(Reason.File(reason, of: record.view)))
-    }
-
-    // MARK: Records and states
-
-    private func correct(_ subject: Subject, _ mend: Mend, _ record: JobRecord?)
-        throws(SystemError) -> Subject
-    {
-        guard var record else { return subject }
-        var subject = subject
-        switch (mend, subject.state) {
-        case (.recordFromReason, _):
-            guard let told = try refusedRecord(subject) else { return subject }
-            record.view.reason = told.view.reason
-            record.view.status = .rejected
-            record.view.completedAt = record.view.completedAt ?? told.view.completedAt
-        case (.claim, _): subject = try correctClaim(subject, &record)
-        case (_, .queued): record.requeue()
-        default:
-            let modified = try spool.root.directory(subject.path).status().modified
-            record.view.completedAt = Timestamp(nanoseconds: modified)
-        }
-        try write(record, subject)
-        return subject
-    }
-
-    /// A number is never used twice (R2); recovery takes it from here.
-    private func correctClaim(_ subject: Subject, _ record: inout JobRecord) throws(SystemError)
-        -> Subject
-    {
-        guard let attempt = subject.attempt else { return subject }
-        record.requeue()
-        guard record.claims > attempt.claim else {
-            record.claims = attempt.claim - 1
-            return subject
-        }
-        let next = AttemptName(id: attempt.id, claim: record.claims + 1)
-        try spool.root.rename(subject.path, to: .bundle(next))
-        try spool.flush(directory: Path(.running))
-        return Subject(state: .running, name: Path(next.bytes))
-    }
-
-    /// The record of a refusal as `reason.json` tells it.
-    private func refusedRecord(_ subject: Subject) throws(SystemError) -> JobRecord? {
-        guard let id = subject.id,
-            let bytes = try spool.read(subject.path / Path(BundleFile.reason)),
-            var view = JSONText.decode(JobView.self, from: bytes), let reason = view.reason
-        else { return nil }
-        view.id = id
-        view.status = .rejected
-        view.error = reason.refusal.detail
-        view.completedAt = reason.rejectedAt
-        return JobRecord(view: view, image: nil, orderNanoseconds: 0)
-    }
-
-    private func move(_ subject: Subject, to state: JobState, _ record: JobRecord)
-        throws(SystemError) -> Subject
-    {
-        guard state != subject.state else {
-            try stamp(subject, record)
-            return subject
-        }
-        try spool.move(subject.path, to: state, record)
-        return Subject(state: state, name: Path(record.view.id))
-    }
-
-    /// Ends a job that cannot go on, and tells its sender.
-    private func end(_ subject: Subject, _ cause: String, _ record: JobRecord?)
-        throws(SystemError) -> Subject
-    {
-        guard let id = subject.id else { return subject }
-        if record == nil, subject.state == .rejected, let told = try refusedRecord(subject) {
-            try clearRecord(subject)
-            try write(told, subject)
-            return subject
-        }
-        if record == nil { try clearRecord(subject) }
-        let rebuilt = try rebuiltRecord(id, subject)
-        var record = record ?? rebuilt
-        // It would be in the way of a retry.
-        if let result = record.view.resultPath, BundleLook.isBareName(result),
-            try spool.root.status(of: subject.path / Path(result)) != nil
-        {
-            try setAside(subject.path / Path(result), because: "is no whole result")
-        }
-        record.view.status = .failed
-        record.view.completedAt = .now
-        record.view.resultPath = nil
-        record.view.progress = nil
-        record.view.error =
-            "The spool was damaged: \(cause). gpuspool verify ended the job; drop it again."
-        try publish(record, subject)
-        return try move(subject, to: .failed, record)
-    }
-
-    /// What stands where the record should be is kept for a person.
-    private func clearRecord(_ subject: Subject) throws(SystemError) {
-        let path = subject.path / Path(BundleFile.record)
-        guard try spool.root.status(of: path) != nil else { return }
-        try setAside(path, because: "is no record that can be read")
-    }
-
-    /// Of what the record said the view tells most; without an image's name nobody retries it.
-    private func rebuiltRecord(_ id: JobID, _ subject: Subject) throws(SystemError) -> JobRecord {
-        let shown = try spool.read(.view(of: id))
-            .flatMap { JSONText.decode(JobView.self, from: $0) }
-        var view = shown ?? JobView(id: id, status: .failed)
-        view.id = id
-        view.position = nil
-        view.estimatedWaitSeconds = nil
-        view.waitingFor = nil
-        view.reason = nil
-        var record = JobRecord(view: view, image: nil, orderNanoseconds: 0)
-        record.claims = subject.attempt?.claim ?? 0
-        return record
     }
 
     // MARK: Whole things
 
     func makeLayout(_ path: Path) throws(SystemError) -> Outcome {
         if try spool.root.status(of: path) != nil {
-            try setAside(path, because: "stood where a directory must be")
+            try spool.setAside(path, because: "stood where a directory must be")
         }
         do throws(LayoutProblem) {
             try SpoolLayout.make(at: spool.path, settings: spool.settings)
@@ -336,9 +222,9 @@ struct Repair {
         // A holder may be about to move it; without a lease nobody can.
         switch try spool.lease(less.path) {
         case .busy: return .left("somebody holds its lease")
-        case .gone: try setAside(less.path, because: "is the same job as '\(more.path)'")
+        case .gone: try spool.setAside(less.path, because: "is the same job as '\(more.path)'")
         case .held(let lease):
-            try setAside(less.path, because: "is the same job as '\(more.path)'")
+            try spool.setAside(less.path, because: "is the same job as '\(more.path)'")
             _ = consume lease
         }
         return .mended(nil)
@@ -347,7 +233,7 @@ struct Repair {
     func remove(order path: Path) throws(SystemError) -> Outcome {
         guard isAtRest else { return .left("stop the watcher first") }
         guard try spool.root.status(of: path)?.kind == .file else {
-            try setAside(path, because: "is no order")
+            try spool.setAside(path, because: "is no order")
             return .mended(nil)
         }
         try spool.root.remove(path)
@@ -361,7 +247,7 @@ struct Repair {
     func mend(_ flaw: Flaw, staged path: Path) throws(SystemError) -> Outcome {
         guard isAtRest else { return .left("stop the watcher first") }
         switch flaw.mend {
-        case .aside: try setAside(path, because: flaw.detail)
+        case .aside: try spool.setAside(path, because: flaw.detail)
         case .lease: try makeLease(path)
         case .refuse:
             guard let id = try? JobID(path.lastComponent.bytes) else { return .left("no name") }
@@ -386,44 +272,12 @@ struct Repair {
         try makeLease(path)
         for name in [BundleFile.members, BundleFile.reason, BundleFile.record].map({ Path($0) })
         where try spool.root.status(of: path / name) != nil {
-            try setAside(path / name, because: "cannot be read")
+            try spool.setAside(path / name, because: "cannot be read")
         }
         let file = path / Path(BundleFile.reason)
         try spool.write(new: file, JSONText.encode(Reason.File(reason, of: view)))
         let record = JobRecord(view: view, image: nil, orderNanoseconds: 0)
         try spool.write(record, in: path)
         try spool.move(path, to: .rejected, record)
-    }
-
-    // MARK: Aside
-
-    /// Moves something to `.spool/aside/NAME.NS.PID/`, beside a line that says why.
-    func setAside(_ path: Path, because why: String) throws(SystemError) {
-        let aside = Path.hidden(SpoolFile.Hidden.aside)
-        do throws(SystemError) {
-            try spool.root.makeDirectory(aside, mode: 0o700)
-            try spool.flush(directory: Path(SpoolFile.hidden))
-        } catch { guard error.code == .exists else { throw error } }
-        let name = path.lastComponent
-        // A name may be as long as the disk allows.
-        let suffix = Array(".\(WallClock.nanoseconds).\(Host.pid)".utf8)
-        let place = aside / Path(name.bytes.prefix(200) + suffix)
-        try spool.root.makeDirectory(place, mode: 0o700)
-        let note = Path(name == "why.txt" ? "why.1.txt" : "why.txt")
-        try spool.write(new: place / note, Array("'\(path)' \(why).\n".utf8))
-        try spool.root.rename(path, to: place / name)
-        for directory in [place, aside, path.parent] { try spool.flush(directory: directory) }
-    }
-}
-
-extension JobRecord {
-    /// Says what the record of a waiting job says.
-    fileprivate mutating func requeue() {
-        view.status = .queued
-        view.startedAt = nil
-        view.completedAt = nil
-        view.resultPath = nil
-        view.resultSeed = nil
-        view.progress = nil
     }
 }
