@@ -37,14 +37,19 @@ let package = Package(
             name: "gpuspool",
             dependencies: ["Worker", "Spool", "Linux", "SpoolFormat", "Pipelines"],
             swiftSettings: settings, linkerSettings: linking),
+        // What the tests of several targets share.
+        .target(
+            name: "TestSupport", dependencies: ["Linux"], path: "Tests/Support",
+            swiftSettings: settings),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: settings),
         .testTarget(
             name: "SpoolFormatTests", dependencies: ["SpoolFormat"], swiftSettings: settings),
         .testTarget(
-            name: "SpoolTests", dependencies: ["Spool", "SpoolFormat", "Linux"],
+            name: "SpoolTests", dependencies: ["Spool", "SpoolFormat", "Linux", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "WorkerTests", dependencies: ["Worker", "Spool", "SpoolFormat", "Linux"],
+            name: "WorkerTests",
+            dependencies: ["Worker", "Spool", "SpoolFormat", "Linux", "TestSupport"],
             swiftSettings: settings),
         // The built program as its users meet it: processes, files and exit codes.
         .testTarget(

@@ -16,7 +16,7 @@ internal import SpoolFormat
 /// Runs jobs.
 public final class Worker {
     /// A claimed job and what is known of its run.
-    private struct Run: ~Copyable {
+    struct Run: ~Copyable {
         var claim: Claim
         let deadline: Moment
         let seed: Int64
@@ -32,14 +32,14 @@ public final class Worker {
     }
 
     /// An end that the disk did not allow yet.
-    private final class PendingEnd {
+    final class PendingEnd {
         var claim: Claim?
         let again = Moment.now + Worker.patience
 
         init(_ claim: consuming Claim) { self.claim = consume claim }
     }
 
-    private enum State {
+    enum State {
         /// No pipeline; one will be started.
         case down
         /// The pipeline loads its model.
@@ -48,39 +48,39 @@ public final class Worker {
         case ready
     }
 
-    private let spool: Spool
-    private let loop: EventLoop
-    private let ended: (WorkerEnd) -> Void
-    private let post: WorkerPost
-    private var queue: JobQueue?
-    private var command: PipelineCommand
+    let spool: Spool
+    let loop: EventLoop
+    let ended: (WorkerEnd) -> Void
+    let post: WorkerPost
+    var queue: JobQueue?
+    var command: PipelineCommand
     /// The model that the pipeline was started with; nil for its own choice.
-    private var model: String?
-    private var pipeline: Pipeline?
-    private var state = State.down
-    private var run: Run?
+    var model: String?
+    var pipeline: Pipeline?
+    var state = State.down
+    var run: Run?
     /// At most two: the job that ended, and the one that was sent ahead.
-    private var pending: [PendingEnd] = []
-    private var lastEnded: JobID?
-    private var models: [String] = []
-    private var wasEverReady = false
-    private var isStopping = false
-    private var hasEnded = false
+    var pending: [PendingEnd] = []
+    var lastEnded: JobID?
+    var models: [String] = []
+    var wasEverReady = false
+    var isStopping = false
+    var hasEnded = false
     /// The settings give another pipeline than the one that runs.
-    private var isStale = false
+    var isStale = false
     /// An order may have come for the job at hand.
-    private var mayBeCancelled = false
+    var mayBeCancelled = false
     /// Pipelines lost since a job completed: the first is replaced at once.
-    private var failuresInRow = 0
-    private var restartDelay = Duration.seconds(1)
-    private var timer: Timer?
-    private var dueTimer: Timer?
-    private var wake: Deferred?
-    private var retry: Moment?
-    private var restart: Moment?
-    private var graceEnd: Moment?
+    var failuresInRow = 0
+    var restartDelay = Duration.seconds(1)
+    var timer: Timer?
+    var dueTimer: Timer?
+    var wake: Deferred?
+    var retry: Moment?
+    var restart: Moment?
+    var graceEnd: Moment?
     /// When a pipeline that was told to exit is killed.
-    private var farewell: Moment?
+    var farewell: Moment?
 
     /// How long a pipeline may load: the largest models take minutes from a cold disk.
     static let loadPatience = Duration.seconds(1800)
@@ -201,33 +201,13 @@ public final class Worker {
         leave(.stopped)
     }
 
-    private func leave(_ end: WorkerEnd) {
+    func leave(_ end: WorkerEnd) {
         hasEnded = true
         ended(end)
     }
 
-    private func startPipelineIfDown() {
-        guard case .down = state, pipeline == nil, restart == nil else { return }
-        do throws(SystemError) {
-            pipeline = try Pipeline(command, on: loop) { [unowned self] in handle($0) }
-        } catch {
-            // The machine's own limits are no reason to give up.
-            guard error.isGeneral else {
-                return pipelineFailed("It cannot be started: \(error.withRemedy)")
-            }
-            spool.log.write(error, while: "Starting the pipeline")
-            restart = .now + Worker.patience
-            return
-        }
-        state = .loading(until: .now + Worker.loadPatience)
-        post.update { $0.state = .starting }
-        model = spool.settings.defaultModel
-        let order = PipelineOrder.Load(model: model)
-        pipeline?.send(JSONText.line(order))
-    }
-
     /// Claims and sends a job if the pipeline is free.
-    private func work() throws(SystemError) {
+    func work() throws(SystemError) {
         guard case .ready = state, run == nil, pending.isEmpty, !isStopping, !isStale else {
             return
         }
@@ -277,239 +257,6 @@ public final class Worker {
         guard isCancelled else { return }
         pipeline?.send(JSONText.line(PipelineOrder.Cancel(jobID: id)))
         run?.cancelEnd = .now + Worker.cancelGrace
-    }
-
-    // MARK: The pipeline
-
-    /// Lets a pipeline go that the settings have replaced; the next turn starts another.
-    private func exchangePipeline() {
-        guard run == nil else { return }
-        if let farewell {
-            guard farewell <= .now else { return }
-            dropPipeline()
-        }
-        guard pipeline != nil else {
-            isStale = false
-            return
-        }
-        spool.log.write("The pipeline is exchanged: the settings have changed")
-        state = .down
-        pipeline?.finish()
-        farewell = .now + .seconds(5)
-    }
-
-    private func handle(_ incident: Pipeline.Incident) {
-        do throws(SystemError) {
-            switch incident {
-            case .event(let event): try handle(event)
-            case .garbage(let problem): breakOff("The pipeline \(problem).")
-            case .ended where farewell != nil: dropPipeline()
-            case .ended(let exit):
-                breakOff("The pipeline died (\(exit)).")
-            }
-        } catch { spool.log.write(error, while: "Working") }
-        wake?.request()
-    }
-
-    private func handle(_ event: PipelineEvent) throws(SystemError) {
-        switch event {
-        case .ready(let model, let models): becomeReady(model, models)
-        case .progress(let id, let step, let steps): progress(id, step, steps)
-        case .done(let id, let seed) where isCurrent(id): finish(seed: seed)
-        case .failed(let id?, let error, _, let isRetryable) where isCurrent(id):
-            fail(error, isRetryable: isRetryable)
-        case .failed(nil, let error, _, _):
-            spool.log.write("The pipeline refused to load: \(error)", .warning)
-            if case .loading = state { pipelineFailed(error) }
-        case .fatal(let error): breakOff("The pipeline stopped: \(error)")
-        case .pong: break
-        case .done(let id, _), .failed(let id?, _, _, _):
-            // Said twice, it is late, but no lie.
-            guard id != lastEnded else { return }
-            breakOff("The pipeline speaks of the job '\(id)', which it was not given.")
-        }
-    }
-
-    private func isCurrent(_ id: JobID) -> Bool { run?.claim.attempt.id == id }
-
-    private func becomeReady(_ model: String?, _ models: [String]) {
-        if case .loading = state { spool.log.write("Worker started") }
-        state = .ready
-        wasEverReady = true
-        self.models = models
-        queue?.modelsChanged()
-        post.update {
-            $0.model = model
-            $0.models = models
-            $0.modelsOffered = Set($0.modelsOffered + models).sorted()
-            $0.error = nil
-        }
-    }
-
-    private func progress(_ id: JobID, _ step: Int, _ steps: Int) {
-        guard isCurrent(id) else { return }
-        run?.wasHeard = true
-        run?.lastStep = "step \(step) of \(steps)"
-        post.report(Double(step) / Double(steps))
-    }
-
-    // MARK: Ends of a job
-
-    private func finish(seed: Int64) {
-        do throws(SystemError) {
-            if let problem = try run?.claim.checkOutput() { return breakOff(problem) }
-        } catch {
-            guard error.isGeneral else {
-                return breakOff("The pipeline's output cannot be read: \(error.withRemedy)")
-            }
-            spool.log.write(error, while: "Reading the pipeline's output")
-            run?.unread = (seed, .now + Worker.patience)
-            return
-        }
-        guard let done = run.take() else { return }
-        failuresInRow = 0
-        restartDelay = .seconds(1)
-        lastEnded = done.claim.attempt.id
-        let name = done.claim.record.view.model ?? post.card.model ?? spool.settings.pipeline
-        guard let model = ModelName(name) ?? ModelName("pipeline") else { return }
-        // The next job first: the pipeline must not wait for the disk.
-        do throws(SystemError) { try work() } catch {
-            spool.log.write(error, while: "Claiming the next job")
-        }
-        end(done.giveUpClaim().complete(model: model, seed: seed), of: lastEnded)
-    }
-
-    private func fail(_ error: String, isRetryable: Bool, killedPipeline: Bool = false) {
-        guard let failed = run.take() else { return }
-        lastEnded = failed.claim.attempt.id
-        if failed.cancelEnd != nil {
-            end(failed.giveUpClaim().cancel(), of: lastEnded)
-        } else if isRetryable {
-            let claim = failed.giveUpClaim()
-            end(claim.retry(error, killedPipeline: killedPipeline), of: lastEnded)
-        } else {
-            end(failed.giveUpClaim().fail(error), of: lastEnded)
-        }
-    }
-
-    /// Takes note of an end. What the disk did not allow is tried again, and nothing is claimed
-    /// meanwhile: it would end in the same way.
-    private func end(_ end: consuming Claim.End, of id: JobID?) {
-        switch consume end {
-        case .moved(let record): tell(record)
-        // The pipeline may have the next job already; of this one it knows nothing any more.
-        case .lost: if let id { logLoss(of: id) }
-        case .stuck(let claim, let error):
-            spool.log.write(error, while: "Ending a job", job: id)
-            pending.append(PendingEnd(claim))
-            if run == nil { post.update { $0.block("\(error)") } }
-        }
-    }
-
-    private func retryEnds(_ now: Moment) {
-        let due = pending.filter { $0.again <= now }
-        pending.removeAll { $0.again <= now }
-        for stuck in due {
-            guard let claim = stuck.claim.take() else { continue }
-            let id = claim.attempt.id
-            end(claim.end(), of: id)
-        }
-    }
-
-    /// The lines users know.
-    private func tell(_ record: JobRecord) {
-        let job = record.view
-        switch job.status {
-        case .completed:
-            spool.log.write(
-                "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", job: job.id)
-        case .queued where record.dueNanoseconds > WallClock.nanoseconds:
-            let due = Timestamp(nanoseconds: record.dueNanoseconds).rfc3339
-            spool.log.write(
-                "Job \(job.id.short) will be tried again at \(due) - \(job.error ?? "")",
-                .warning, job: job.id)
-        case .queued:
-            spool.log.write("Job \(job.id.short) given back - It keeps its place", job: job.id)
-        case .cancelled:
-            spool.log.write("Job \(job.id.short) cancelled", job: job.id)
-        default:
-            spool.log.write(
-                "Job \(job.id.short) failed - \(job.error ?? "")", .warning, job: job.id)
-        }
-        if job.status != .queued { post.update { $0.jobsDone += 1 } }
-    }
-
-    private func timeOut() {
-        let seconds = DurationText.seconds(spool.settings.jobTimeout)
-        let last = run?.lastStep.map { "; its last word was \($0)" } ?? "; the pipeline was silent"
-        breakOff("The job ran longer than \(seconds) s\(last).")
-    }
-
-    /// The pipeline cannot be trusted any more: the job at hand ends, a fresh pipeline starts.
-    private func breakOff(_ error: String) {
-        guard run != nil else { return pipelineFailed(error) }
-        dropPipeline()
-        // The first one may be an accident; a job that does it again is not tried a third time.
-        fail(error, isRetryable: true, killedPipeline: true)
-        failuresInRow += 1
-        if failuresInRow > 1 { delayRestart() }
-    }
-
-    /// The pipeline was told to stop the job, and did not.
-    private func endCancelled() {
-        dropPipeline()
-        guard let cancelled = run.take() else { return }
-        lastEnded = cancelled.claim.attempt.id
-        end(cancelled.giveUpClaim().cancel(), of: lastEnded)
-    }
-
-    private func delayRestart() {
-        restart = .now + restartDelay
-        restartDelay = min(restartDelay * 2, .seconds(60))
-    }
-
-    /// Time to go: the job at hand is given back; what the disk does not allow is left to recovery.
-    private func runOutOfGrace() {
-        if let given = run.take() {
-            dropPipeline()
-            lastEnded = given.claim.attempt.id
-            end(given.giveUpClaim().giveBack(counted: false), of: lastEnded)
-        }
-        pending = []
-    }
-
-    /// R3: somebody else decides about the job; nothing of it is ours any more.
-    private func lose(_ id: JobID? = nil) {
-        let name = id ?? run?.claim.attempt.id
-        run = nil
-        dropPipeline()
-        if let name { logLoss(of: name) }
-    }
-
-    private func logLoss(of id: JobID) {
-        spool.log.write(
-            "Job \(id.short) was lost: its lease is not ours any more", .error, job: id)
-    }
-
-    private func dropPipeline() {
-        farewell = nil
-        pipeline?.kill()
-        pipeline = nil
-        state = .down
-    }
-
-    /// It failed without a job. Before it ever worked that is for a person to see to.
-    private func pipelineFailed(_ error: String) {
-        dropPipeline()
-        post.update {
-            $0.state = .broken
-            $0.error = error
-        }
-        guard wasEverReady else { return leave(.broken(error)) }
-        spool.log.write(
-            "The pipeline failed: \(error) Starting it again in "
-                + "\(DurationText.seconds(restartDelay)) s", .error)
-        delayRestart()
     }
 }
 

@@ -1,5 +1,6 @@
 import Linux
 import SpoolFormat
+import TestSupport
 import Testing
 
 @testable import Spool
@@ -26,24 +27,11 @@ final class Watching {
         loop = try EventLoop()
     }
 
-    /// Runs the loop until it is so, for 20 s at most.
+    /// Runs the loop until it is so.
     func wait(until condition: @escaping () throws -> Bool) throws {
-        let deadline = Moment.now + .seconds(20)
-        var result: Result<Bool, any Error> = .success(false)
-        var timer: Timer?
-        timer = try Timer(loop) { [loop] in
-            result = Result { try condition() }
-            if case .success(false) = result, Moment.now < deadline {
-                timer?.set(.now + .milliseconds(3))
-            } else {
-                loop.stop()
-            }
-        }
-        timer?.set(.now)
-        try loop.run()
-        timer = nil
+        let isSo = try loop.run(until: condition)
         let bundles = try temporary.bundles()
-        try #require(try result.get(), "not within 20 s: \(bundles)")
+        try #require(isSo, "not in time: \(bundles)")
     }
 
     /// Waits until the bundles stand like this.

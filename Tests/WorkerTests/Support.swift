@@ -1,5 +1,6 @@
 import Linux
 import SpoolFormat
+import TestSupport
 import Testing
 
 @testable import Spool
@@ -90,23 +91,11 @@ final class TemporarySpool {
         }
     }
 
-    /// Runs the loop until it is so; for 20 s at most.
+    /// Runs the loop until it is so.
     func run(until condition: @escaping () throws -> Bool) throws {
-        let deadline = Moment.now + .seconds(20)
-        var result: Result<Bool, any Error> = .success(false)
-        var timer: Timer?
-        timer = try Timer(loop) { [loop] in
-            result = Result { try condition() }
-            if case .success(false) = result, Moment.now < deadline {
-                timer?.set(.now + .milliseconds(5))
-            } else {
-                loop.stop()
-            }
-        }
-        timer?.set(.now)
-        try loop.run()
-        timer = nil
-        try #require(try result.get(), "not within 20 s")
+        let isSo = try loop.run(until: condition)
+        let bundles = try bundles()
+        try #require(isSo, "not in time: \(bundles)")
     }
 }
 

@@ -1,0 +1,123 @@
+// How a worker's jobs end. What the disk does not allow is kept and tried again; a lease that is not
+// ours any more ends everything (R3).
+
+internal import Linux
+internal import Spool
+internal import SpoolFormat
+
+extension Worker {
+    func finish(seed: Int64) {
+        do throws(SystemError) {
+            if let problem = try run?.claim.checkOutput() { return breakOff(problem) }
+        } catch {
+            guard error.isGeneral else {
+                return breakOff("The pipeline's output cannot be read: \(error.withRemedy)")
+            }
+            spool.log.write(error, while: "Reading the pipeline's output")
+            run?.unread = (seed, .now + Worker.patience)
+            return
+        }
+        guard let done = run.take() else { return }
+        failuresInRow = 0
+        restartDelay = .seconds(1)
+        lastEnded = done.claim.attempt.id
+        let name = done.claim.record.view.model ?? post.card.model ?? spool.settings.pipeline
+        guard let model = ModelName(name) ?? ModelName("pipeline") else { return }
+        // The next job first: the pipeline must not wait for the disk.
+        do throws(SystemError) { try work() } catch {
+            spool.log.write(error, while: "Claiming the next job")
+        }
+        end(done.giveUpClaim().complete(model: model, seed: seed), of: lastEnded)
+    }
+
+    func fail(_ error: String, isRetryable: Bool, killedPipeline: Bool = false) {
+        guard let failed = run.take() else { return }
+        lastEnded = failed.claim.attempt.id
+        if failed.cancelEnd != nil {
+            end(failed.giveUpClaim().cancel(), of: lastEnded)
+        } else if isRetryable {
+            let claim = failed.giveUpClaim()
+            end(claim.retry(error, killedPipeline: killedPipeline), of: lastEnded)
+        } else {
+            end(failed.giveUpClaim().fail(error), of: lastEnded)
+        }
+    }
+
+    /// Takes note of an end. What the disk did not allow is tried again, and nothing is claimed
+    /// meanwhile: it would end in the same way.
+    private func end(_ end: consuming Claim.End, of id: JobID?) {
+        switch consume end {
+        case .moved(let record): tell(record)
+        // The pipeline may have the next job already; of this one it knows nothing any more.
+        case .lost: if let id { logLoss(of: id) }
+        case .stuck(let claim, let error):
+            spool.log.write(error, while: "Ending a job", job: id)
+            pending.append(PendingEnd(claim))
+            if run == nil { post.update { $0.block("\(error)") } }
+        }
+    }
+
+    func retryEnds(_ now: Moment) {
+        let due = pending.filter { $0.again <= now }
+        pending.removeAll { $0.again <= now }
+        for stuck in due {
+            guard let claim = stuck.claim.take() else { continue }
+            let id = claim.attempt.id
+            end(claim.end(), of: id)
+        }
+    }
+
+    /// The lines users know.
+    private func tell(_ record: JobRecord) {
+        let job = record.view
+        switch job.status {
+        case .completed:
+            spool.log.write(
+                "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", job: job.id)
+        case .queued where record.dueNanoseconds > WallClock.nanoseconds:
+            let due = Timestamp(nanoseconds: record.dueNanoseconds).rfc3339
+            spool.log.write(
+                "Job \(job.id.short) will be tried again at \(due) - \(job.error ?? "")",
+                .warning, job: job.id)
+        case .queued:
+            spool.log.write("Job \(job.id.short) given back - It keeps its place", job: job.id)
+        case .cancelled:
+            spool.log.write("Job \(job.id.short) cancelled", job: job.id)
+        default:
+            spool.log.write(
+                "Job \(job.id.short) failed - \(job.error ?? "")", .warning, job: job.id)
+        }
+        if job.status != .queued { post.update { $0.jobsDone += 1 } }
+    }
+
+    /// The pipeline was told to stop the job, and did not.
+    func endCancelled() {
+        dropPipeline()
+        guard let cancelled = run.take() else { return }
+        lastEnded = cancelled.claim.attempt.id
+        end(cancelled.giveUpClaim().cancel(), of: lastEnded)
+    }
+
+    /// Time to go: the job at hand is given back; what the disk does not allow is left to recovery.
+    func runOutOfGrace() {
+        if let given = run.take() {
+            dropPipeline()
+            lastEnded = given.claim.attempt.id
+            end(given.giveUpClaim().giveBack(counted: false), of: lastEnded)
+        }
+        pending = []
+    }
+
+    /// R3: somebody else decides about the job; nothing of it is ours any more.
+    func lose(_ id: JobID? = nil) {
+        let name = id ?? run?.claim.attempt.id
+        run = nil
+        dropPipeline()
+        if let name { logLoss(of: name) }
+    }
+
+    private func logLoss(of id: JobID) {
+        spool.log.write(
+            "Job \(id.short) was lost: its lease is not ours any more", .error, job: id)
+    }
+}
