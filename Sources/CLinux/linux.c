@@ -27,6 +27,10 @@ int clinux_open_beneath(int dir, const char *path, int flags, mode_t mode) {
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
+int clinux_open_name(int dir, const char *path) {
+    return clinux_open_beneath(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
 int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int clinux_pidfd_send_signal(int pidfd, int signal) {

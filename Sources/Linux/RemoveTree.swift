@@ -1,7 +1,8 @@
 extension Directory {
     /// Removes a name and all below it, by descriptors and never through a link.
     ///
-    /// What is gone already does not matter; the first thing that stays is thrown. However deep
+    /// What is gone already does not matter; the first thing that stays is thrown. Directories of
+    /// other users are unmasked, where that is permitted. However deep
     /// the tree is, two descriptors do: directories in it are renamed up to its top before their
     /// turn comes.
     public borrowing func removeTree(_ path: Path) throws(SystemError) {
@@ -9,14 +10,13 @@ extension Directory {
             try ifThere { () throws(SystemError) in try remove(path) }
             return
         }
-        guard let tree = try ifThere({ () throws(SystemError) in try directory(path) }) else {
-            return
-        }
+        let opened = try ifThere { () throws(SystemError) in try unmaskedDirectory(path) }
+        guard let tree = opened else { return }
         var pending = try tree.removeFiles()
         var number = 0
         while let name = pending.popLast() {
             try ifThere { () throws(SystemError) in
-                let inner = try tree.directory(name)
+                let inner = try tree.unmaskedDirectory(name)
                 for child in try inner.removeFiles() {
                     if let raised = try inner.removeOrRaise(child, to: tree, from: &number) {
                         pending.append(raised)
@@ -26,6 +26,11 @@ extension Directory {
             }
         }
         try ifThere { () throws(SystemError) in try removeDirectory(path) }
+    }
+
+    private borrowing func unmaskedDirectory(_ name: Path) throws(SystemError) -> Directory {
+        _ = try unmask(name)
+        return try directory(name)
     }
 
     /// Removes all but the directories, which it gives.
@@ -53,6 +58,8 @@ extension Directory {
             if error.isNotFound { return nil }
             guard error.code == .notEmpty || error.code == .exists else { throw error }
         }
+        // Who moves a directory elsewhere changes it.
+        _ = try unmask(name)
         while true {
             let raised = Path("\(number)")
             number += 1

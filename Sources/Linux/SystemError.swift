@@ -54,6 +54,8 @@ public struct SystemError: Error, Hashable, Sendable {
         public static let outOfMemory = Code(rawValue: ENOMEM)
         /// EXDEV.
         public static let otherFilesystem = Code(rawValue: EXDEV)
+        /// EOPNOTSUPP: the filesystem cannot do that.
+        public static let notSupported = Code(rawValue: EOPNOTSUPP)
         /// ESTALE: a network filesystem does not know the file any more.
         public static let stale = Code(rawValue: ESTALE)
         /// ENOTCONN: the server of a FUSE filesystem has ended.

@@ -64,7 +64,8 @@ final class Arrival {
         if !isRenamed, quiet < settle { return .wait(until: lastChange + settle) }
         let isClosed: Bool?
         do throws(SystemError) {
-            isClosed = isLocal ? try box.open(name).isClosedByWriters() : nil
+            let file = try box.openUnmasking(name)
+            isClosed = isLocal ? try file.isClosedByWriters() : nil
         } catch {
             // EWOULDBLOCK: somebody holds a write lease.
             if error.code == .wouldBlock { return .wait(until: now + settle) }

@@ -14,7 +14,7 @@ enum Contents {
     static func request(_ path: Path, in spool: Spool) throws(SystemError)
         -> Verdict<Request, String>
     {
-        let file = try spool.root.open(path)
+        let file = try spool.root.openUnmasking(path)
         let size = try file.status().size
         guard size <= Request.maximumBytes else {
             return .wrong(tooLarge(request: size))
@@ -40,7 +40,7 @@ enum Contents {
     static func image(_ path: Path, in spool: Spool) throws(SystemError)
         -> Verdict<ImageHeader, Refusal>
     {
-        let file = try spool.root.open(path)
+        let file = try spool.root.openUnmasking(path)
         let size = try file.status().size
         let limit = spool.settings.maxImageBytes
         guard size <= limit else { return .wrong(.tooLarge(bytes: size, maximum: limit)) }
@@ -53,7 +53,7 @@ enum Contents {
     ///
     /// Not made for every look: it takes longer than all else at the door.
     static func sha256(_ path: Path, in spool: Spool) throws(SystemError) -> String? {
-        let file = try spool.root.open(path)
+        let file = try spool.root.openUnmasking(path)
         let limit = spool.settings.maxImageBytes
         let bytes = try file.contents(limit: limit + 1)
         return bytes.count > limit ? nil : SHA256.hex(of: bytes)

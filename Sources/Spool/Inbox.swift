@@ -270,6 +270,11 @@ final class Inbox {
     /// The sender took a folder away meanwhile, or we may not look into it.
     func drop(_ folder: DropBox, of box: DropBox, _ error: SystemError) {
         close(folder)
+        var error = error
+        do throws(SystemError) {
+            // That is an event, and the next pass sees it.
+            if error.isPermission, try spool.root.unmask(folder.path) { return }
+        } catch let problem { error = problem }
         if error.isNotFound || error.code == .symbolicLink {
             box.forget(folder: folder.path.lastComponent)
         } else {

@@ -89,7 +89,7 @@ struct Inspection {
     private mutating func secure(_ path: Path, _ role: Drop.Member.Role, in spool: Spool)
         throws(SystemError)
     {
-        let file = try spool.root.open(path)
+        let file = try spool.root.openUnmasking(path)
         let status = try file.status()
         let limit = role == .image ? spool.settings.maxImageBytes : Request.maximumBytes
         guard status.size <= limit else {

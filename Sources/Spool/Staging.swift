@@ -224,7 +224,16 @@ public final class Staging {
             guard try box.status(of: name)?.identity.inode == member.identity.inode else {
                 return false
             }
-            try box.rename(name, to: spool.root, target)
+            do throws(SystemError) {
+                try box.rename(name, to: spool.root, target)
+            } catch {
+                guard error.isPermission else { throw error }
+                // Who moves a directory elsewhere changes it too.
+                let isFolderUnmasked = try spool.root.unmask(member.source.parent)
+                let isUnmasked = try box.unmask(name)
+                guard isFolderUnmasked || isUnmasked else { throw error }
+                try box.rename(name, to: spool.root, target)
+            }
             return true
         } catch {
             guard error.isNotFound || error.code == .symbolicLink else { throw error }

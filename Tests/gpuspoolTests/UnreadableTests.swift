@@ -58,6 +58,42 @@ import Testing
         }
     }
 
+    private static let canOwnFiles: Bool = {
+        let words = setpriv + fileOwner + [Program.path, "--version"]
+        let result = try? Command.run(words[0], Array(words.dropFirst()), timeout: .seconds(10))
+        return canBeNobody && result?.exit == .status(0)
+    }()
+
+    private static let fileOwner: [Path] = [
+        "--inh-caps=-all,+fowner", "--ambient-caps=-all,+fowner",
+    ]
+
+    /// A umask of 077: in the share nobody but the sender could read it.
+    @Test(.enabled(if: canOwnFiles, "needs root, setpriv and CAP_FOWNER"))
+    func `with CAP_FOWNER what a sender's mode hides is taken`() throws {
+        try TestSpool.use { spool in
+            try spool.shell("chown -R 65534:65534 .")
+            let words = (UnreadableTests.setpriv + UnreadableTests.fileOwner)
+                .map { "\($0)" }.joined(separator: " ")
+            _ = try spool.startShell(
+                "exec \(words) \(Program.path) --spool \(spool.path) watch")
+            try spool.shell(
+                """
+                umask 077
+                mkdir incoming/.folder incoming/.wrong
+                cp $PHOTOS/cat.png incoming/.png; echo '{"instruction": "blur"}' > incoming/.json
+                cp incoming/.png incoming/.folder/x.png; cp incoming/.json incoming/.folder/x.json
+                mkdir -p incoming/.wrong/a/b; touch incoming/.wrong/a/b/c
+                chown -R 65533 incoming/.[fjpw]*
+                cd incoming; mv .folder folder; mv .wrong wrong; mv .png pair.png; mv .json pair.json
+                """)
+            _ = try spool.view(of: "pair", is: "queued")
+            _ = try spool.view(of: "folder", is: "queued")
+            _ = try spool.view(of: "wrong", is: "rejected")
+            #expect(try spool.names("incoming") == [])
+        }
+    }
+
     /// A foreign hand's work in the service's own directories, found at the start.
     @Test func `a record that cannot be read stops neither the watcher nor the worker`() throws {
         try TestSpool.use { spool in

@@ -14,11 +14,14 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 /* Each returns what the system call returns and sets errno. */
 int clinux_rename_noreplace(int old_dir, const char *old_path, int new_dir, const char *new_path);
 /* openat that follows no link anywhere in the path and does not leave `dir`. */
 int clinux_open_beneath(int dir, const char *path, int flags, mode_t mode);
+/* The same for what is only named: O_PATH, so that it need not be readable. */
+int clinux_open_name(int dir, const char *path);
 int clinux_pidfd_open(pid_t pid);
 int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_clone_file(int to, int from);
