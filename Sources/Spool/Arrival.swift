@@ -48,6 +48,9 @@ final class Arrival {
         case ready
         /// Look again then; an event may come first.
         case wait(until: Moment)
+        /// Somebody has it open for writing, but has not changed it for a long time: servers of NFS
+        /// keep files open for minutes. What is whole may be taken as a copy.
+        case leftOpen
         /// The service lacks the permission to read it.
         case unreadable(SystemError)
     }
@@ -55,10 +58,14 @@ final class Arrival {
     /// Without the kernel's word on writers a file must be unchanged for this long.
     static let quietWithoutLease = Duration.seconds(5)
 
+    /// How often at least one that is open is looked at: the end of a mapping raises no event.
+    static let openPatience = Duration.seconds(5)
+
     /// Climbs the ladder. `isLocal` tells whether the kernel sees every writer of the file.
-    func readiness(in box: borrowing Directory, isLocal: Bool, settle: Duration, now: Moment)
-        throws(SystemError) -> Readiness
-    {
+    func readiness(
+        in box: borrowing Directory, isLocal: Bool, _ settings: Settings, now: Moment
+    ) throws(SystemError) -> Readiness {
+        let settle = settings.settle
         guard status.kind == .file else { return .ready }
         let quiet = now - lastChange
         if !isRenamed, quiet < settle { return .wait(until: lastChange + settle) }
@@ -74,8 +81,11 @@ final class Arrival {
         }
         switch isClosed {
         case true: return .ready
+        case false where quiet >= settings.resume: return .leftOpen
         // Closing raises an event; the end of a mapping does not, hence the growing wait.
-        case false: return .wait(until: now + min(max(quiet, settle), .seconds(5)))
+        case false:
+            let look = now + min(max(quiet, settle), Arrival.openPatience)
+            return .wait(until: min(look, lastChange + settings.resume))
         case nil where isRenamed || quiet >= Arrival.quietWithoutLease: return .ready
         case nil: return .wait(until: lastChange + Arrival.quietWithoutLease)
         }

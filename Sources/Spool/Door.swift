@@ -93,9 +93,9 @@ struct Door {
         let path = box.path / file.name
         if !file.isJudged(isInstruction: isInstruction) {
             switch try file.readiness(
-                in: directory, isLocal: box.isLocal, settle: settings.settle, now: now)
+                in: directory, isLocal: box.isLocal, settings, now: now)
             {
-            case .ready: break
+            case .ready, .leftOpen: break
             case .wait(let until): return (nil, until)
             case .unreadable(let error):
                 return (unreadable(file, error), now + Door.permissionPatience)
@@ -138,14 +138,20 @@ struct Door {
             max(instruction.lastChange, image.lastChange) + settings.dropTimeout
         for file in [instruction, image] {
             let readiness = try file.readiness(
-                in: directory, isLocal: box.isLocal, settle: settings.settle, now: now)
+                in: directory, isLocal: box.isLocal, settings, now: now)
             switch readiness {
             case .ready: continue
+            case .leftOpen where try isFinished(file, isInstruction: file === instruction, in: box):
+                continue
+            case .leftOpen where now < deadline:
+                return .wait(
+                    until: min(now + Arrival.openPatience, deadline),
+                    for: "the end of '\(file.name)'", error: nil)
             case .wait where try isProven(image, by: instruction, in: box): continue
             case .wait(let until) where now < deadline:
                 return .wait(
                     until: min(until, deadline), for: "the end of '\(file.name)'", error: nil)
-            case .wait: return .refuse(neverEnded(file))
+            case .wait, .leftOpen: return .refuse(neverEnded(file))
             case .unreadable(let error):
                 let refusal = unreadable(file, error)
                 guard now < deadline else { return .refuse(refusal) }
@@ -155,6 +161,19 @@ struct Door {
             }
         }
         return try judge(ready: instruction, image, in: box)
+    }
+
+    /// Whether a file that stays open has all that it needs, or something wrong for good.
+    private func isFinished(_ file: Arrival, isInstruction: Bool, in box: DropBox)
+        throws(SystemError) -> Bool
+    {
+        let path = box.path / file.name
+        if isInstruction {
+            if case .unfinished = try file.request(at: path, in: spool) { return false }
+        } else {
+            if case .unfinished = try file.image(at: path, in: spool) { return false }
+        }
+        return true
     }
 
     /// The best evidence of all: the sender's own hash of the image matches.

@@ -108,9 +108,11 @@ extension Inbox {
     ) throws(SystemError) -> Bool {
         if file.isJudged(isInstruction: isInstruction) { return false }
         let readiness = try file.readiness(
-            in: directory, isLocal: box.isLocal, settle: spool.settings.settle, now: now)
-        if case .ready = readiness { return true }
-        return false
+            in: directory, isLocal: box.isLocal, spool.settings, now: now)
+        return switch readiness {
+        case .ready, .leftOpen: true
+        case .wait, .unreadable: false
+        }
     }
 
     private func members(_ files: [Arrival], _ pair: Pairing.Pair, in box: Path) -> [Drop.Member] {
