@@ -133,14 +133,27 @@ public struct Directory: ~Copyable {
 
     /// Renames into another directory; fails with `exists` when the new name is taken.
     ///
-    /// The corresponding system call is `renameat2(RENAME_NOREPLACE)`.
+    /// The corresponding system call is `renameat2(RENAME_NOREPLACE)`. FUSE and NFS do not know
+    /// that flag: there a look comes before the rename, and a file, not a directory, that takes
+    /// the name in between is replaced.
     public borrowing func rename(_ old: Path, to directory: borrowing Directory, _ new: Path)
         throws(SystemError)
     {
         let (from, to) = (descriptor.raw, directory.descriptor.raw)
-        try retrying("rename", path / old, directory.path / new) {
-            old.withCString { oldName in
-                new.withCString { clinux_rename_noreplace(from, oldName, to, $0) }
+        let names = [path / old, directory.path / new]
+        do throws(SystemError) {
+            try retrying("rename", names[0], names[1]) {
+                old.withCString { oldName in
+                    new.withCString { clinux_rename_noreplace(from, oldName, to, $0) }
+                }
+            }
+        } catch {
+            guard error.code == .invalid else { throw error }
+            guard try directory.status(of: new) == nil else {
+                throw SystemError("rename", names, code: EEXIST)
+            }
+            try retrying("rename", names[0], names[1]) {
+                old.withCString { oldName in new.withCString { renameat(from, oldName, to, $0) } }
             }
         }
     }
