@@ -8,15 +8,25 @@ internal import Linux
 internal import SpoolFormat
 
 extension Watcher {
-    /// Takes what is ready, in order of arrival; returns the drops that left `incoming/`.
-    func admit(_ candidates: [Candidate]) -> Set<DropKey> {
-        var decided: [(candidate: Candidate, drop: Drop)] = []
+    /// How many drops are taken together: they share the flushes, and what happens meanwhile does
+    /// not wait long.
+    private static let crowd = 32
+
+    /// Takes what is ready, in order of arrival, a crowd at most; those who may come in go before
+    /// those who are refused. Returns the drops that left `incoming/`, and whether more are ready.
+    func admit(_ candidates: [Candidate]) -> (taken: Set<DropKey>, isMore: Bool) {
         let inOrder = candidates.sorted {
             ($0.arrived, Path($0.key.stem)) < ($1.arrived, Path($1.key.stem))
         }
-        for candidate in inOrder {
-            receive(candidate)
+        for candidate in inOrder { receive(candidate) }
+        var decided: [(candidate: Candidate, drop: Drop)] = []
+        var isMore = false
+        for candidate in inOrder.filter(\.mayComeIn) + inOrder.filter(\.isRefused) {
             if let wait = postponed[candidate.key], wait.until > .now { continue }
+            guard decided.count < Watcher.crowd else {
+                isMore = true
+                break
+            }
             postponed[candidate.key] = nil
             do throws(SystemError) {
                 if let drop = try decide(candidate) { decided.append((candidate, drop)) }
@@ -25,7 +35,7 @@ extension Watcher {
         let taken = decided.isEmpty ? [] : take(decided)
         // Some may have lost their name to one that was complete.
         for candidate in inOrder where !taken.contains(candidate.key) { receive(candidate) }
-        return taken
+        return (taken, isMore)
     }
 
     private func take(_ decided: [(candidate: Candidate, drop: Drop)]) -> Set<DropKey> {
@@ -55,19 +65,18 @@ extension Watcher {
         } catch {
             id = JobID(unnamed: Host.random(4))
         }
-        let arriving = Set(receiving.values.map(\.id))
+        let name = free(id, for: candidate) { !receiving.drops(called: $0).isEmpty }
         receiving[candidate.key] = Reception(
-            id: free(id, for: candidate, besides: arriving), base: id,
-            firstSeen: candidate.firstSeen)
+            id: name, base: id, firstSeen: candidate.firstSeen)
     }
 
-    /// The ID itself, unless a live job has it, another station's job, or one of `others`.
-    private func free(_ id: JobID, for candidate: Candidate, besides others: Set<JobID> = [])
-        -> JobID
-    {
+    /// The ID itself, unless a live job has it, another station's job, or somebody else.
+    private func free(
+        _ id: JobID, for candidate: Candidate, isOthers: (JobID) -> Bool = { _ in false }
+    ) -> JobID {
         func isTaken(_ id: JobID) -> Bool {
             // R9: a job with a waiting retry is live for naming.
-            if others.contains(id) || orders.stands(.retry, for: id) { return true }
+            if isOthers(id) || orders.stands(.retry, for: id) { return true }
             guard let job = table.jobs[id] else { return false }
             // What cannot be read is nobody's to move.
             guard let record = job.record, !job.isLive else { return true }
@@ -106,9 +115,7 @@ extension Watcher {
         // Chosen again: a live job may have taken the name meanwhile, and a drop that still waits
         // for its partner gives way to one that is complete.
         let id = free(reception.base, for: candidate)
-        for (key, other) in receiving where other.id == id && key != candidate.key {
-            receiving[key] = nil
-        }
+        for key in receiving.drops(called: id) where key != candidate.key { receiving[key] = nil }
         receiving[candidate.key]?.id = id
         // R9: an old order must not hit a new job.
         for order in JobOrder.allCases { try orders.withdraw(order, for: id) }

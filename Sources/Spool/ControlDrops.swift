@@ -112,7 +112,7 @@ extension Watcher {
     }
 
     private func isArriving(_ drop: ControlDrop) -> Bool {
-        receiving.contains { key, reception in
+        receiving.all.contains { key, reception in
             drop.isOperators
                 ? reception.id.bytes == drop.stem
                 : key.box == drop.box && key.stem == drop.stem

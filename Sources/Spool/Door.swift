@@ -15,6 +15,8 @@ enum Judgement {
     case admit(model: String?)
     /// It never will be.
     case refuse(Refusal)
+
+    var isWait: Bool { if case .wait = self { true } else { false } }
 }
 
 /// Judges drops as of one moment.

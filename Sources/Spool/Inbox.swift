@@ -20,6 +20,7 @@ struct Candidate {
     let key: DropKey
     let station: StationName?
     let judgement: Judgement
+    /// None while it waits: there may be thousands.
     let members: [Drop.Member]
     /// The folder that is to be removed with it.
     let folder: Path?
@@ -28,6 +29,9 @@ struct Candidate {
     let arrived: Int64
     /// The last change of its first member, by the kernel's clock.
     let begun: Int64
+
+    var mayComeIn: Bool { if case .admit = judgement { true } else { false } }
+    var isRefused: Bool { if case .refuse = judgement { true } else { false } }
 }
 
 /// Watches the drop boxes.
@@ -319,6 +323,11 @@ final class Inbox {
             }
         }
         if directory !== box { directory.isAnswered = true }
+    }
+
+    /// Whether all of a drop stands where it stood when it was judged.
+    func stands(_ candidate: Candidate) -> Bool {
+        candidate.members.allSatisfy { left($0) != nil }
     }
 
     /// What stands there still of a member that was taken.

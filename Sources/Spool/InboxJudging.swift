@@ -28,7 +28,8 @@ extension Inbox {
             candidates.append(
                 Candidate(
                     key: key, station: box.station, judgement: judgement,
-                    members: members(files, pair, in: box.path), folder: nil, firstSeen: first,
+                    members: judgement.isWait ? [] : members(files, pair, in: box.path),
+                    folder: nil, firstSeen: first,
                     arrived: files.map(\.status.changed).max() ?? 0,
                     begun: files.map(\.status.changed).min() ?? 0))
         }
@@ -54,8 +55,11 @@ extension Inbox {
             guard !folder.isAnswered, try directory.names().isEmpty else { return nil }
         }
         let (judgement, pair) = try door.judge(folder: folder, directory)
-        var members = members(Array(folder.files.values), pair, in: folder.path)
-        for name in folder.subfolders.sorted() {
+        var members: [Drop.Member] = []
+        if !judgement.isWait {
+            members = self.members(Array(folder.files.values), pair, in: folder.path)
+        }
+        for name in folder.subfolders.sorted() where !judgement.isWait {
             guard let status = try directory.status(of: name) else { continue }
             members.append(
                 Drop.Member(

@@ -19,7 +19,7 @@ public final class Watcher {
     let loop: EventLoop
     var table = JobTable()
     var forecast = Forecast()
-    var receiving: [DropKey: Reception] = [:]
+    var receiving = Receptions()
     /// Drops that could not be taken, with the error shown to their senders.
     var postponed: [DropKey: (until: Moment, error: SystemError?)] = [:]
     /// What the log was told of drops that could not be taken.
@@ -51,6 +51,8 @@ public final class Watcher {
     var totals = Totals()
     /// The drops that stand in `incoming/` since the last pass.
     var candidates: [Candidate] = []
+    /// Whether more of them are ready than were taken at once.
+    private var isCrowded = false
     /// When claims are looked at for dead workers; nil while nothing runs.
     private var nextRunningScan: Moment?
     /// Since when claims were seen running.
@@ -236,7 +238,9 @@ public final class Watcher {
                 again = min(again, serveDoor())
             } else {
                 again = min(again, inbox.earliestPass)
+                if isCrowded { letIn(candidates.filter(inbox.stands)) }
             }
+            if isCrowded { again = .now }
             again = min(min(again, nextOrders), unread.again)
             timer?.set(again)
             do throws(SystemError) { try showViews() } catch {
@@ -344,14 +348,19 @@ public final class Watcher {
         lastProblem = problem
         candidates = found
         let keys = Set(found.map(\.key))
-        for key in receiving.keys where !keys.contains(key) { receiving[key] = nil }
+        for key in receiving.all.keys where !keys.contains(key) { receiving[key] = nil }
         for key in postponed.keys where !keys.contains(key) { postponed[key] = nil }
         for key in told.keys where !keys.contains(key) { told[key] = nil }
         answerOld(inbox.controls, before: found)
-        let taken = admit(found)
-        candidates.removeAll { taken.contains($0.key) }
+        letIn(found)
         obey(inbox.controls)
         return min(again, postponed.values.map(\.until).min())
+    }
+
+    private func letIn(_ ready: [Candidate]) {
+        let (taken, isMore) = admit(ready)
+        candidates.removeAll { taken.contains($0.key) }
+        isCrowded = isMore
     }
 }
 
