@@ -172,7 +172,7 @@ extension Watcher {
     ///
     /// Counted from the order stamps of the jobs that are kept, so that it survives a restart.
     func rateLimit(of station: StationName?) -> Refusal? {
-        guard let limit = spool.settings.jobsPerMinuteLimit else { return nil }
+        guard let limit = limits.jobsPerMinute(of: station) else { return nil }
         let minute: Int64 = 60_000_000_000
         let now = WallClock.nanoseconds
         let recent = (table.recentOrders(of: station?.description, since: now - minute)).sorted()

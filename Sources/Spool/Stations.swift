@@ -1,7 +1,8 @@
 public import Linux
 public import SpoolFormat
 
-/// The declared senders: one file each in `.spool/stations/`, one drop box each in `incoming/`.
+/// The declared senders: one file each in `.spool/stations/`, which holds the station's own terms,
+/// and one drop box each in `incoming/`.
 public struct Stations {
     private let spool: Spool
 
@@ -15,17 +16,35 @@ public struct Stations {
             .sorted { $0.description < $1.description }
     }
 
-    /// Declares a station and makes its drop box; its path. Again: changes nothing.
+    /// A station's terms; nil when it is not declared. Without effect: a damaged declaration.
+    public func terms(of name: StationName) throws(SystemError) -> StationTerms? {
+        guard let bytes = try spool.read(.declaration(of: name), limit: 65_536) else { return nil }
+        if let terms = JSONText.decode(StationTerms.self, from: bytes) { return terms }
+        spool.log.write(
+            "The declaration of station '\(name)' is damaged; the settings' limits apply. "
+                + "Write it anew: gpuspool station add '\(name)' --jobs-per-min default", .warning)
+        return StationTerms()
+    }
+
+    /// Declares a station and makes its drop box; its path. Durable when it returns.
     ///
-    /// The declaration comes first: a directory that a watcher sees before it is a folder bundle.
-    public func add(_ name: StationName) throws(SystemError) -> Path {
+    /// Again: changes what `change` changes of its terms, replaced as a whole; nil changes nothing.
+    /// The declaration comes first: a directory that a watcher sees before it is a folder bundle. A
+    /// crash between the two leaves a declared station, whose drop box the watcher makes.
+    public func add(_ name: StationName, _ change: ((inout StationTerms) -> Void)? = nil)
+        throws(SystemError) -> Path
+    {
         let declaration = Path.declaration(of: name)
-        if try spool.root.status(of: declaration) == nil {
+        let isNew = try spool.root.status(of: declaration) == nil
+        if isNew || change != nil {
+            var terms = isNew ? StationTerms() : try self.terms(of: name) ?? StationTerms()
+            change?(&terms)
             let way = Path.temporary()
-            try spool.write(new: way, Array("{}\n".utf8), mode: 0o600)
+            try spool.write(new: way, JSONText.encode(terms), mode: 0o600)
             try spool.root.replace(declaration, with: way)
-            try spool.flush(directory: declaration.parent)
         }
+        // Also when it stands there: a crash may have come before the flush.
+        try spool.flush(directory: declaration.parent)
         do throws(SystemError) {
             try spool.root.makeDirectory(.dropBox(of: name), mode: 0o755)
         } catch {

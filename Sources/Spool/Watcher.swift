@@ -27,6 +27,7 @@ public final class Watcher {
     let staging: Staging
     let crew: Crew
     let inbox: Inbox
+    var limits: Limits
     var orders: Orders
     /// Jobs whose order could not be carried out yet, and when that is tried again.
     var orderWaits: [JobID: (until: Moment, delay: Duration)] = [:]
@@ -119,6 +120,7 @@ public final class Watcher {
         watches = try Watcher.watchAll(spool, inotify)
         crew = Crew(spool, on: loop) { wake.death() }
         inbox = try Inbox(spool, inotify: inotify)
+        limits = Limits(spool)
         views = try Views(spool)
         orders = try Orders(spool)
         staging = try Staging(spool, orders: Watcher.orders(spool))
@@ -206,8 +208,8 @@ public final class Watcher {
     }
 
     func declareStations() throws(SystemError) {
-        let names = try spool.names(in: .hidden(SpoolFile.Hidden.stations))
-        try inbox.declare(names.compactMap { $0.text.flatMap { StationName($0) } })
+        try limits.read()
+        try inbox.declare(Array(limits.terms.keys))
     }
 
     /// Opens drop boxes anew that were mounted over; after a change of the mount table.

@@ -8,22 +8,31 @@ extension Subcommand {
         summary: "declare senders with a drop box of their own",
         discussion: """
             A station drops into incoming/NAME/; its jobs are called NAME.STEM. `add` returns when
-            the drop box is there, `remove` refuses while it holds files.
-            """
-    ) { invocation in
+            the drop box is there; again, it changes the limits that are given. `list` shows where
+            a station differs from the settings. `remove` refuses while the drop box holds files.
+            """,
+        options: [
+            Option("--jobs-per-min", "N|none|default", "add: jobs it may send in a minute")
+        ], run: runStation)
+
+    private static func runStation(_ invocation: Invocation) throws -> ExitCode {
         let operands = try invocation.operands(1...2, of: "station")
-        let stations = Stations(try invocation.spool())
+        let change = try StationChange(invocation)
         switch (operands[0].text, operands.count) {
         case ("add", 2):
-            let path = try stations.add(try stationName(operands[1]))
+            let name = try stationName(operands[1])
+            let stations = Stations(try invocation.spool())
+            let path = try stations.add(name, change.isEmpty ? nil : { change.apply(to: &$0) })
             try invocation.print(["drop_box": "\(path)"], or: "Drop box ready: \(path)\n")
         case ("remove", 2):
             let name = try stationName(operands[1])
-            try stations.remove(name)
+            try change.refuse(for: "station remove")
+            try Stations(try invocation.spool()).remove(name)
             try invocation.print(["removed": "\(name)"], or: "Station '\(name)' removed.\n")
         case ("list", 1):
-            let names = try stations.list().map(\.description)
-            try invocation.print(names, or: names.map { "\($0)\n" }.joined())
+            try change.refuse(for: "station list")
+            let lines = try Stations(try invocation.spool()).lines()
+            try invocation.print(lines, or: lines.map { "\($0)\n" }.joined())
         default:
             throw Failure(
                 .usage,
@@ -42,7 +51,81 @@ extension Subcommand {
     }
 }
 
+/// The terms that `station add` was given.
+private struct StationChange {
+    /// As typed, by option.
+    private let given: [String]
+    private var jobsPerMinute: Int??
+
+    init(_ invocation: Invocation) throws {
+        given = ["--jobs-per-min"].filter(invocation.has)
+        jobsPerMinute = try StationChange.limit("--jobs-per-min", invocation)
+    }
+
+    var isEmpty: Bool { given.isEmpty }
+
+    func apply(to terms: inout StationTerms) {
+        if let jobsPerMinute { terms.jobsPerMinute = jobsPerMinute }
+    }
+
+    func refuse(for command: String) throws {
+        guard let option = given.first else { return }
+        throw Failure(.usage, "\(command) takes no \(option); station add does.")
+    }
+
+    /// Nil: not given; a nil inside: as the settings say.
+    private static func limit(_ option: String, _ invocation: Invocation) throws -> Int?? {
+        switch try invocation.text(option) {
+        case nil: return .none
+        case "default": return .some(nil)
+        case "none": return .some(0)
+        case let text?:
+            let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+            guard isNumber, let value = Int(text), value > 0, StationTerms.limits.contains(value)
+            else {
+                throw Failure(
+                    .usage,
+                    "\(option) is '\(text)'; it must be a whole number from 1 to "
+                        + "\(StationTerms.limits.upperBound), none (no limit), or default "
+                        + "(as the settings say).")
+            }
+            return value
+        }
+    }
+}
+
+/// A declared station, as `station list` shows it.
+private struct StationLine: Encodable, CustomStringConvertible {
+    let name: String
+    let terms: StationTerms
+
+    var description: String {
+        let limits = [("jobs-per-min", terms.jobsPerMinute)].compactMap { name, value in
+            value.map { "\(name) \($0 == 0 ? "none" : "\($0)")" }
+        }
+        return limits.isEmpty ? name : "\(name): \(limits.joined(separator: ", "))"
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name
+        case jobsPerMinute = "jobs_per_min"
+    }
+
+    /// Writes every field: null where the settings apply, 0 for no limit.
+    func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(name, forKey: .name)
+        try values.encode(terms.jobsPerMinute, forKey: .jobsPerMinute)
+    }
+}
+
 extension Stations {
+    fileprivate func lines() throws -> [StationLine] {
+        try list().map { name throws in
+            StationLine(name: "\(name)", terms: try terms(of: name) ?? StationTerms())
+        }
+    }
+
     /// Removes a station, in the command's words.
     fileprivate func remove(_ name: StationName) throws {
         switch try withdraw(name) {

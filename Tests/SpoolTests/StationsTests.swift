@@ -34,6 +34,19 @@ import Testing
         #expect(try temporary.names("incoming/kiosk") == ["a.png"])
     }
 
+    @Test func `a station's terms are replaced, and what is not changed stays`() throws {
+        let kiosk = try name("kiosk")
+        _ = try stations.add(kiosk) { $0.jobsPerMinute = 5 }
+        #expect(try temporary.text(".spool/stations/kiosk").contains("\"jobs_per_min\" : 5"))
+        #expect(try temporary.status(".spool/stations/kiosk").mode == 0o600)
+        _ = try stations.add(kiosk)
+        #expect(try stations.terms(of: kiosk)?.jobsPerMinute == 5)
+        _ = try stations.add(kiosk) { $0.jobsPerMinute = 6 }
+        #expect(try stations.terms(of: kiosk)?.jobsPerMinute == 6)
+        #expect(try temporary.names(".spool/tmp") == [])
+        #expect(try stations.terms(of: try name("other")) == nil)
+    }
+
     @Test func `stations are listed by name, and nothing else is`() throws {
         for text in ["b", "a", "C"] { _ = try stations.add(try name(text)) }
         try temporary.write(".spool/stations/.odd!", "x")

@@ -113,7 +113,6 @@ import Testing
             #expect(added.output == "Drop box ready: \(spool.path)/incoming/Kiosk 7\n")
             #expect(added.status == 0)
             #expect(try spool.run("station", "list").output == "Kiosk 7\n")
-            #expect(try spool.run("station", "list", "--json").output == "[\n  \"Kiosk 7\"\n]\n")
             try spool.drop("a", box: "incoming/Kiosk 7")
             try spool.drop("a")
             let mine = try spool.view(of: "Kiosk 7.a", is: "completed")

@@ -1,0 +1,39 @@
+// Which limits are in force for whom: the settings', unless a station's declaration says otherwise.
+//
+// Watcher and workers each keep the declarations in memory and read them again when an event tells
+// of `.spool/stations/`. A declaration is replaced as a whole, so that who reads it sees the old
+// terms or the new ones.
+
+internal import Linux
+internal import SpoolFormat
+
+/// The declared stations and their terms, as they were last read.
+struct Limits {
+    private let spool: Spool
+    private(set) var terms: [StationName: StationTerms] = [:]
+
+    init(_ spool: Spool) { self.spool = spool }
+
+    /// Reads all declarations.
+    ///
+    /// What is wrong with one is told, and concerns no other station: it keeps the terms it had.
+    mutating func read() throws(SystemError) {
+        var found: [StationName: StationTerms] = [:]
+        for name in try Stations(spool).list() {
+            do throws(SystemError) {
+                found[name] = try Stations(spool).terms(of: name)
+            } catch {
+                if error.isGeneral { throw error }
+                spool.log.write(error, while: "Reading the declaration of station '\(name)'")
+                found[name] = terms[name] ?? StationTerms()
+            }
+        }
+        terms = found
+    }
+
+    /// The most jobs a sender may send in a minute; nil: no limit. Those without a station are one.
+    func jobsPerMinute(of station: StationName?) -> Int? {
+        StationTerms.limit(
+            station.flatMap { terms[$0]?.jobsPerMinute }, else: spool.settings.jobsPerMinuteLimit)
+    }
+}

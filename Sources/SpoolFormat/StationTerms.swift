@@ -1,0 +1,36 @@
+/// What a station's declaration says, `.spool/stations/NAME`: where it differs from the settings.
+public struct StationTerms: Hashable, Sendable {
+    /// The most jobs it may send in a minute; nil: as the settings say; 0: without limit.
+    public var jobsPerMinute: Int?
+
+    /// As the settings say.
+    public init() {}
+
+    /// What a limit may be; 0 stands for none.
+    public static let limits = 0...1_000_000
+
+    /// The limit in force, from a station's own and that of the settings.
+    public static func limit(_ own: Int?, else common: Int?) -> Int? {
+        own == 0 ? nil : own ?? common
+    }
+}
+
+extension StationTerms: Codable {
+    enum CodingKeys: String, CodingKey {
+        case jobsPerMinute = "jobs_per_min"
+    }
+
+    /// Reads a declaration; what a newer program added is left out.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func limit(_ key: CodingKeys) throws -> Int? {
+            guard let value = try values.decodeIfPresent(Int.self, forKey: key) else { return nil }
+            guard StationTerms.limits.contains(value) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: key, in: values, debugDescription: "no limit")
+            }
+            return value
+        }
+        jobsPerMinute = try limit(.jobsPerMinute)
+    }
+}
