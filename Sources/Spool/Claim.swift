@@ -16,15 +16,21 @@ public import SpoolFormat
 public struct Claim: ~Copyable {
     private let spool: Spool
     private let lease: Lease
+    /// R10: let go behind the last rename, or by the kernel.
+    private let slot: Slot?
     /// The claim's name.
     public let attempt: AttemptName
     /// The job's record, as it will be written next.
     public private(set) var record: JobRecord
     private var isDurable = false
 
-    init(_ spool: Spool, lease: consuming Lease, attempt: AttemptName, record: JobRecord) {
+    init(
+        _ spool: Spool, lease: consuming Lease, attempt: AttemptName, record: JobRecord,
+        slot: consuming Slot? = nil
+    ) {
         self.spool = spool
         self.lease = lease
+        self.slot = slot
         self.attempt = attempt
         self.record = record
     }
@@ -38,6 +44,9 @@ public struct Claim: ~Copyable {
         /// The disk did not let us; `Claim.end` tries the same end again.
         case stuck(Claim, SystemError)
     }
+
+    /// Whether it has a slot of its station, which the station's next job may be waiting for.
+    public var hasSlot: Bool { slot != nil }
 
     private var bundle: Path { .bundle(attempt) }
 

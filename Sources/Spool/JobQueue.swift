@@ -4,6 +4,8 @@
 // R7: closing a lock raises no event, so a due job whose lease is held is looked at again after
 // 50 ms, doubling to 5 s, as long as its entry stands there.
 // R8: a future mtime is believed only if the record's `due_ns` says the same.
+// R10: a job whose station has no free slot is passed over, and that slot asked for again as in R7;
+// what leaves `running/` is about to let go of one.
 
 public import Linux
 public import SpoolFormat
@@ -31,7 +33,16 @@ public final class JobQueue {
     private var unfit: Set<JobID> = []
     /// Jobs that were held, or were to be cancelled, when they were looked at.
     private var ordered: Set<JobID> = []
+    private var limits: Limits
+    /// Whose jobs they are, as far as a slot was asked for.
+    private var senders: [JobID: StationName?] = [:]
+    /// Senders whose slots were all held in this search.
+    private var full: Set<StationName?> = []
+    /// Senders whose slots were all held, and when to look again without an event.
+    private var slotWaits: [StationName?: (until: Moment, delay: Duration)] = [:]
     private var jobs: Inotify.Watch?
+    private var runs: Inotify.Watch?
+    private var declarations: Inotify.Watch?
     private var orderWatches: Set<Inotify.Watch> = []
     /// Events were lost, or what they told of could not be looked at.
     private var needsListing = false
@@ -41,6 +52,7 @@ public final class JobQueue {
         throws(SystemError)
     {
         self.spool = spool
+        limits = Limits(spool)
         // Events are read as they come, also while a job runs: an unread one would wake the loop
         // again and again.
         let inotify = try Inotify(loop) { [unowned self] in
@@ -52,6 +64,8 @@ public final class JobQueue {
         self.inotify = inotify
         let mask: Inotify.Mask = [.movedTo, .movedFrom, .removed]
         jobs = try inotify.add(spool.path / Path(.queued), mask)
+        runs = try inotify.add(spool.path / Path(.running), [.movedFrom])
+        declarations = try inotify.add(spool.path / .hidden(SpoolFile.Hidden.stations), mask)
         // Pause and resume, and orders: a held job may be released, a running one cancelled.
         _ = try inotify.add(
             spool.path / Path(SpoolFile.hidden), [.created, .removed, .movedFrom])
@@ -71,9 +85,11 @@ public final class JobQueue {
         if try spool.isPaused() { return .none(retry: nil, due: nil) }
         let (now, moment) = (WallClock.nanoseconds, Moment.now)
         var nextDue: Int64?
+        full = []
         for entry in index.entries {
             if unfit.contains(entry.id) || ordered.contains(entry.id) { continue }
             if let until = broken[entry.id], until > moment { continue }
+            if let sender = senders[entry.id], full.contains(sender) { continue }
             switch try attempt(entry, now, offers: offers) {
             case .claimed(let claim): return .claimed(claim)
             case .none(_, let due): nextDue = due.map { min($0, nextDue ?? .max) } ?? nextDue
@@ -83,7 +99,8 @@ public final class JobQueue {
                 return try next(offers: offers)
             }
         }
-        let retries = busy.values.map(\.until) + broken.values
+        let retries =
+            busy.values.map(\.until) + broken.values + slotWaits.values.map(\.until)
         // What is past was asked for just now, and waits for something else.
         return .none(retry: retries.filter { $0 > moment }.min(), due: nextDue)
     }
@@ -162,11 +179,30 @@ public final class JobQueue {
             unfit.insert(id)
             return .none(retry: nil, due: nil)
         }
-        return .claimed(try take(id, record, lease))
+        let sender = record.view.station.flatMap { StationName($0) }
+        guard let limit = limits.concurrentJobs(of: sender) else {
+            return .claimed(try take(id, record, lease, nil))
+        }
+        // R10: before the claim.
+        guard let slot = try spool.slot(of: sender, limit: limit) else {
+            waitForSlot(of: sender, id)
+            return .none(retry: nil, due: nil)
+        }
+        slotWaits[sender] = nil
+        return .claimed(try take(id, record, lease, slot))
+    }
+
+    /// The others of this sender are not asked for in this search.
+    private func waitForSlot(of sender: StationName?, _ id: JobID) {
+        senders[id] = .some(sender)
+        full.insert(sender)
+        if let wait = slotWaits[sender], wait.until > .now { return }
+        let delay = min((slotWaits[sender]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
+        slotWaits[sender] = (.now + delay, delay)
     }
 
     private func take(
-        _ id: JobID, _ record: JobRecord, _ lease: consuming Lease
+        _ id: JobID, _ record: JobRecord, _ lease: consuming Lease, _ slot: consuming Slot?
     ) throws(SystemError) -> Claim {
         var record = record
         let attempt = AttemptName(id: id, claim: record.claims + 1)
@@ -181,7 +217,7 @@ public final class JobQueue {
         // A missing seed is drawn once, so that a retry repeats it. 32 bits are easy to type.
         record.seed =
             record.seed ?? Host.random(4).reduce(Int64(0)) { $0 << 8 | Int64($1) }
-        return Claim(spool, lease: lease, attempt: attempt, record: record)
+        return Claim(spool, lease: lease, attempt: attempt, record: record, slot: slot)
     }
 
     private func due(_ id: JobID) throws(SystemError) -> Int64? {
@@ -195,7 +231,10 @@ public final class JobQueue {
         guard let events = try inotify?.drain() else { return }
         for event in events where !needsListing {
             needsListing = event.mask.contains(.overflow)
-            guard let watch = event.watch, let id = try? JobID(event.name.bytes) else { continue }
+            guard let watch = event.watch else { continue }
+            if watch == declarations { needsListing = true }
+            if watch == runs { slotWaits = [:] }
+            guard let id = try? JobID(event.name.bytes) else { continue }
             if orderWatches.contains(watch) {
                 ordered.remove(id)
                 continue
@@ -220,6 +259,9 @@ public final class JobQueue {
         dues = [:]
         unfit = []
         ordered = []
+        senders = [:]
+        slotWaits = [:]
+        try limits.read()
         for name in try spool.names(in: Path(.queued)) {
             if let id = try? JobID(name.bytes) { try insert(id) }
         }
@@ -238,5 +280,6 @@ public final class JobQueue {
         dues[id] = nil
         unfit.remove(id)
         ordered.remove(id)
+        senders[id] = nil
     }
 }

@@ -25,6 +25,11 @@ struct TrackedJob {
     /// Why it does not come out of staging.
     var trouble: String?
 
+    /// Whose it is; nil: nobody's with a drop box of its own, or not known yet.
+    var sender: StationName? {
+        (record.map(\.view.station) ?? reservation?.station).flatMap { StationName($0) }
+    }
+
     var isLive: Bool {
         if case .finished = place { false } else { true }
     }
@@ -51,6 +56,13 @@ struct JobTable {
                 job.record.map { ($0.view.station, $0.orderNanoseconds) } ?? job.reservation
                 ?? (nil, .min)
             return order > since && sender == station ? order : nil
+        }
+    }
+
+    /// How many jobs of each sender run.
+    var runningBySender: [StationName?: Int] {
+        jobs.values.reduce(into: [:]) { counts, job in
+            if case .running = job.place { counts[job.sender, default: 0] += 1 }
         }
     }
 

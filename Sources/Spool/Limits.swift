@@ -36,4 +36,10 @@ struct Limits {
         StationTerms.limit(
             station.flatMap { terms[$0]?.jobsPerMinute }, else: spool.settings.jobsPerMinuteLimit)
     }
+
+    /// The most jobs of a sender that run at once; nil: no limit. Those without a station are one.
+    func concurrentJobs(of station: StationName?) -> Int? {
+        StationTerms.limit(
+            station.flatMap { terms[$0]?.concurrentJobs }, else: spool.settings.concurrentJobsLimit)
+    }
 }

@@ -52,6 +52,11 @@ extension Path {
         .hidden(SpoolFile.Hidden.stations) / Path(station.description)
     }
 
+    /// A slot of a station, or of those without one: a station's name holds no dot.
+    static func slot(of station: StationName?, _ number: Int) -> Path {
+        .hidden(SpoolFile.Hidden.slots) / Path("\(station?.description ?? "").\(number)")
+    }
+
     /// The card of a worker.
     public static func card(ofWorker name: String) -> Path {
         .hidden(SpoolFile.Hidden.workers) / Path(name + ".json")

@@ -8,8 +8,9 @@ extension Watcher {
     /// Writes what changed of all views.
     func showViews() throws(SystemError) {
         var all: [JobID: JobView] = [:]
+        let running = table.runningBySender
         for (id, job) in table.jobs {
-            if let view = view(of: id, job) { all[id] = view }
+            if let view = view(of: id, job, running) { all[id] = view }
         }
         let entries = table.queue.entries.filter { !orders.stands(.hold, for: $0.id) }
         for (place, entry) in entries.enumerated() {
@@ -26,7 +27,7 @@ extension Watcher {
         if let problem { throw problem }
     }
 
-    private func view(of id: JobID, _ job: TrackedJob) -> JobView? {
+    private func view(of id: JobID, _ job: TrackedJob, _ running: [StationName?: Int]) -> JobView? {
         guard var view = job.record?.view else {
             guard job.place == .staging else { return nil }
             var view = JobView(id: id, status: .receiving)
@@ -38,7 +39,7 @@ extension Watcher {
         switch job.place {
         case .staging: return nil
         case .queued:
-            tellQueued(&view, job.record)
+            tellQueued(&view, job, running[job.sender] ?? 0)
             if let model = view.model, !crew.offers(model) {
                 view.waitingFor = "a worker that offers the model '\(model)'"
             }
@@ -56,15 +57,20 @@ extension Watcher {
         return view
     }
 
-    private func tellQueued(_ view: inout JobView, _ record: JobRecord?) {
+    /// `running` counts its sender's jobs.
+    private func tellQueued(_ view: inout JobView, _ job: TrackedJob, _ running: Int) {
         view.status = .queued
         if orders.stands(.hold, for: view.id) {
             view.status = .held
             view.waitingFor = "its release"
         } else if isPaused {
             view.waitingFor = "the end of the pause"
-        } else if let due = record?.dueNanoseconds, due > WallClock.nanoseconds {
+        } else if let due = job.record?.dueNanoseconds, due > WallClock.nanoseconds {
             view.waitingFor = "\(Timestamp(nanoseconds: due).rfc3339)"
+        } else if let limit = limits.concurrentJobs(of: job.sender), running >= limit {
+            let jobs = limit == 1 ? "1 job" : "\(limit) jobs"
+            view.waitingFor =
+                "the concurrent limit of \(Refusal.words(for: view.station)) (\(jobs) at a time)"
         }
     }
 

@@ -64,11 +64,16 @@ public struct Refusal: Hashable, Sendable, Codable, Error {
     public static func rateLimited(
         station: String?, limit: Int, retryAfter seconds: Int
     ) -> Refusal {
-        let who = station.map { "Station '\($0)'" } ?? "Drops without a station"
+        let who = words(for: station)
         return Refusal(
             .rateLimited,
-            "\(who) reached the limit of \(limit) jobs a minute. Try again in \(seconds) s.",
+            "\(who.prefix(1).uppercased())\(who.dropFirst()) reached the limit of \(limit) jobs a minute. Try again in \(seconds) s.",
             retryAfterSeconds: seconds)
+    }
+
+    /// A sender with limits, in the middle of a sentence.
+    public static func words(for station: String?) -> String {
+        station.map { "station '\($0)'" } ?? "drops without a station"
     }
 
     /// More bytes than allowed.

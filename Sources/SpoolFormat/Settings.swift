@@ -121,7 +121,6 @@ public struct Settings: Hashable, Sendable {
         let defaults = Settings()
         let unused: [(name: String, isSet: Bool)] = [
             ("ORDER", order != defaults.order),
-            ("CONCURRENT_JOBS_LIMIT", concurrentJobsLimit != defaults.concurrentJobsLimit),
             ("JOB_LEASE_SECONDS", jobLease != defaults.jobLease),
             ("PIPELINE_TRANSPORT", pipelineTransport != defaults.pipelineTransport),
             ("AUTH", authentication != defaults.authentication),

@@ -2,6 +2,8 @@
 public struct StationTerms: Hashable, Sendable {
     /// The most jobs it may send in a minute; nil: as the settings say; 0: without limit.
     public var jobsPerMinute: Int?
+    /// The most of its jobs that run at once; nil and 0 as above.
+    public var concurrentJobs: Int?
 
     /// As the settings say.
     public init() {}
@@ -18,6 +20,7 @@ public struct StationTerms: Hashable, Sendable {
 extension StationTerms: Codable {
     enum CodingKeys: String, CodingKey {
         case jobsPerMinute = "jobs_per_min"
+        case concurrentJobs = "concurrent"
     }
 
     /// Reads a declaration; what a newer program added is left out.
@@ -32,5 +35,6 @@ extension StationTerms: Codable {
             return value
         }
         jobsPerMinute = try limit(.jobsPerMinute)
+        concurrentJobs = try limit(.concurrentJobs)
     }
 }

@@ -23,9 +23,12 @@ extension Worker {
         lastEnded = done.claim.attempt.id
         let name = done.claim.record.view.model ?? post.card.model ?? spool.settings.pipeline
         guard let model = ModelName(name) ?? ModelName("pipeline") else { return }
-        // The next job first: the pipeline must not wait for the disk.
-        do throws(SystemError) { try work() } catch {
-            spool.log.write(error, while: "Claiming the next job")
+        // The next job first: the pipeline must not wait for the disk. But while this one has its
+        // station's slot, that station's next job would be passed over: the coming turn claims.
+        if !done.claim.hasSlot {
+            do throws(SystemError) { try work() } catch {
+                spool.log.write(error, while: "Claiming the next job")
+            }
         }
         end(done.giveUpClaim().complete(model: model, seed: seed), of: lastEnded)
     }

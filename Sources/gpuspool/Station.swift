@@ -12,7 +12,8 @@ extension Subcommand {
             a station differs from the settings. `remove` refuses while the drop box holds files.
             """,
         options: [
-            Option("--jobs-per-min", "N|none|default", "add: jobs it may send in a minute")
+            Option("--jobs-per-min", "N|none|default", "add: jobs it may send in a minute"),
+            Option("--concurrent", "N|none|default", "add: jobs of it that run at once"),
         ], run: runStation)
 
     private static func runStation(_ invocation: Invocation) throws -> ExitCode {
@@ -55,17 +56,20 @@ extension Subcommand {
 private struct StationChange {
     /// As typed, by option.
     private let given: [String]
-    private var jobsPerMinute: Int??
+    private let jobsPerMinute: Int??
+    private let concurrentJobs: Int??
 
     init(_ invocation: Invocation) throws {
-        given = ["--jobs-per-min"].filter(invocation.has)
+        given = ["--jobs-per-min", "--concurrent"].filter(invocation.has)
         jobsPerMinute = try StationChange.limit("--jobs-per-min", invocation)
+        concurrentJobs = try StationChange.limit("--concurrent", invocation)
     }
 
     var isEmpty: Bool { given.isEmpty }
 
     func apply(to terms: inout StationTerms) {
         if let jobsPerMinute { terms.jobsPerMinute = jobsPerMinute }
+        if let concurrentJobs { terms.concurrentJobs = concurrentJobs }
     }
 
     func refuse(for command: String) throws {
@@ -100,7 +104,8 @@ private struct StationLine: Encodable, CustomStringConvertible {
     let terms: StationTerms
 
     var description: String {
-        let limits = [("jobs-per-min", terms.jobsPerMinute)].compactMap { name, value in
+        let own = [("jobs-per-min", terms.jobsPerMinute), ("concurrent", terms.concurrentJobs)]
+        let limits = own.compactMap { name, value in
             value.map { "\(name) \($0 == 0 ? "none" : "\($0)")" }
         }
         return limits.isEmpty ? name : "\(name): \(limits.joined(separator: ", "))"
@@ -109,6 +114,7 @@ private struct StationLine: Encodable, CustomStringConvertible {
     enum CodingKeys: String, CodingKey {
         case name
         case jobsPerMinute = "jobs_per_min"
+        case concurrentJobs = "concurrent"
     }
 
     /// Writes every field: null where the settings apply, 0 for no limit.
@@ -116,6 +122,7 @@ private struct StationLine: Encodable, CustomStringConvertible {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(name, forKey: .name)
         try values.encode(terms.jobsPerMinute, forKey: .jobsPerMinute)
+        try values.encode(terms.concurrentJobs, forKey: .concurrentJobs)
     }
 }
 

@@ -186,6 +186,11 @@ def a_station_is_declared(spool):
     pass
 
 
+@scenario("station", "add", "kiosk", "--concurrent", "1", "--jobs-per-min", "5")
+def a_station_gets_other_limits(spool):
+    spool.run("station", "add", "kiosk", "--concurrent", "2")
+
+
 @scenario("station", "remove", "kiosk")
 def a_station_is_withdrawn(spool):
     spool.run("station", "add", "kiosk")
@@ -378,6 +383,15 @@ def a_job_completes(spool):
 def jobs_follow_each_other(spool):
     for name, instruction in (("a", "copy"), ("b", "fail"), ("c", "copy")):
         spool.drop(name, instruction)
+        admit(spool)
+
+
+@scenario("work", a="done", b="done")
+def jobs_of_a_station_share_a_slot(spool):
+    """A killed worker's slot is free for the next one."""
+    spool.run("station", "add", "kiosk", "--concurrent", "1")
+    for name in ("a", "b"):
+        spool.drop(name, box="incoming/kiosk")
         admit(spool)
 
 

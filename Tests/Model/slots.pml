@@ -48,20 +48,20 @@ idle:
         for (k : 0 .. JOBS - 1) { if :: job[k] == queued && j == NONE -> j = k :: else fi };
         if :: j == NONE -> goto idle :: else fi
     };
-#ifndef SLOT_AFTER_CLAIM
-    atomic {
-        CRASH;
-        s = NONE;
-        for (k : 0 .. LIMIT - 1) { if :: slot[k] == 0 && s == NONE -> s = k :: else fi };
-        if :: s == NONE -> s = 0; j = NONE; looksAgain = 1; goto idle
-           :: else -> slot[s] = me; s = 0 fi
-    };
-#endif
     atomic { /* @Lease.swift lease */
         CRASH;
         if :: job[j] == queued && lease[j] == 0 -> lease[j] = me
-           :: else -> DROPSLOT; j = NONE; looksAgain = 1; goto idle fi
+           :: else -> j = NONE; looksAgain = 1; goto idle fi
     };
+#ifndef SLOT_AFTER_CLAIM
+    atomic { /* @Slots.swift slot */
+        CRASH;
+        s = NONE;
+        for (k : 0 .. LIMIT - 1) { if :: slot[k] == 0 && s == NONE -> s = k :: else fi };
+        if :: s == NONE -> s = 0; lease[j] = 0; j = NONE; looksAgain = 1; goto idle
+           :: else -> slot[s] = me; s = 0 fi
+    };
+#endif
     atomic { /* @JobQueue.swift take */
         CRASH; job[j] = running; works[me] = 1; working++;
         CHECK(1, working <= LIMIT)

@@ -30,22 +30,69 @@ import Testing
         }
     }
 
+    // With the next job claimed before this one's end, `b` was passed over for `c`.
+    @Test func `one worker keeps the order of a station with a limit`() throws {
+        try TestSpool.use("CONCURRENT_JOBS_LIMIT=1") { spool in
+            _ = try spool.start("watch")
+            _ = try spool.run("station", "add", "kiosk")
+            for (stem, box) in [
+                ("a", "incoming/kiosk"), ("b", "incoming/kiosk"), ("c", "incoming"),
+            ] {
+                try spool.drop(stem, box: Path(box))
+                _ = try spool.view(of: box == "incoming" ? stem : "kiosk.\(stem)", is: "queued")
+            }
+            let pipeline = try FakePipeline(in: spool)
+            _ = try spool.start("work", "--set", pipeline.setting)
+            _ = try spool.view(of: "c", is: "completed")
+            #expect(try pipeline.jobs().map(\.id) == ["kiosk.a", "kiosk.b", "c"])
+        }
+    }
+
+    /// The second worker is free all the time; the end of the first job wakes it, or the first one.
+    @Test func `of two workers one waits for a station's limit`() throws {
+        try TestSpool.use("CONCURRENT_JOBS_LIMIT=1") { spool in
+            _ = try spool.start("watch")
+            for stem in ["a", "b"] {
+                try spool.drop(stem)
+                _ = try spool.view(of: stem, is: "queued")
+            }
+            let pipeline = try FakePipeline(
+                in: spool,
+                """
+                def edit(order):
+                    while not os.path.exists("\(spool.folder)/go"): time.sleep(0.01)
+                    good(order)
+                """)
+            for _ in 1...2 { _ = try spool.start("work", "--set", pipeline.setting) }
+            _ = try spool.view(of: "a", is: "processing")
+            let words = "the concurrent limit of drops without a station (1 job at a time)"
+            _ = try spool.wait(for: "the reason") {
+                try spool.json("status/b.json")?["waiting_for"]?.text == words ? true : nil
+            }
+            #expect(try spool.names("running") == ["a@1"])
+            try spool.put("../go", "")
+            _ = try spool.view(of: "b", is: "completed")
+        }
+    }
+
     @Test func `stations are listed with where they differ from the settings`() throws {
         try TestSpool.use { spool in
             _ = try spool.run("station", "add", "a", "--jobs-per-min", "5")
             _ = try spool.run("station", "add", "b", "--jobs-per-min", "none")
             _ = try spool.run("station", "add", "c", "--jobs-per-min", "9")
             _ = try spool.run("station", "add", "c", "--jobs-per-min", "default")
-            // Nothing given changes nothing.
+            // Nothing given changes nothing, and one limit does not change the other.
+            _ = try spool.run("station", "add", "a", "--concurrent", "1")
             _ = try spool.run("station", "add", "a")
             #expect(
                 try spool.run("station", "list").output
-                    == "a: jobs-per-min 5\nb: jobs-per-min none\nc\n")
+                    == "a: jobs-per-min 5, concurrent 1\nb: jobs-per-min none\nc\n")
             let json = try spool.run("station", "list", "--json").output
             try spool.put("../list.json", json)
             let list = try #require(try spool.json("../list.json")).elements
             #expect(list.map { $0["name"]?.text } == ["a", "b", "c"])
             #expect(list.map { $0["jobs_per_min"] } == [.int(5), .int(0), .null])
+            #expect(list.map { $0["concurrent"] } == [.int(1), .null, .null])
         }
     }
 
