@@ -15,6 +15,7 @@ extension Watcher {
     /// Takes what is ready, in order of arrival, a crowd at most; those who may come in go before
     /// those who are refused. Returns the drops that left `incoming/`, and whether more are ready.
     func admit(_ candidates: [Candidate]) -> (taken: Set<DropKey>, isMore: Bool) {
+        nextAdmission = nil
         let inOrder = candidates.sorted {
             ($0.arrived, Path($0.key.stem)) < ($1.arrived, Path($1.key.stem))
         }
@@ -28,6 +29,7 @@ extension Watcher {
                 break
             }
             postponed[candidate.key] = nil
+            throttled[candidate.key] = nil
             do throws(SystemError) {
                 if let drop = try decide(candidate) { decided.append((candidate, drop)) }
             } catch { postpone(candidate.key, error) }
@@ -90,26 +92,15 @@ extension Watcher {
 
     /// The drop to be taken now, with its slot reserved; nil when it waits.
     private func decide(_ candidate: Candidate) throws(SystemError) -> Drop? {
-        var refusal: Refusal?
+        var refusal = nameProblem(of: candidate)
         switch candidate.judgement {
         case .wait: return nil
-        case .refuse(let reason): refusal = reason
+        case .refuse(let reason): refusal = refusal ?? reason
         case .admit(let model):
-            refusal = unknownModel(model) ?? capacity() ?? rateLimit(of: candidate.station)
+            refusal =
+                refusal ?? unknownModel(model) ?? capacity() ?? rateLimit(of: candidate.station)
         }
-        if spool.settings.overflow == .hold {
-            if refusal?.code == .queueFull { return nil }
-            if refusal?.code == .rateLimited, let seconds = refusal?.retryAfterSeconds {
-                postponed[candidate.key] = (.now + .seconds(seconds), nil)
-                return nil
-            }
-        }
-        do throws(NameProblem) {
-            _ = try JobID(stem: candidate.key.stem, station: candidate.station)
-        } catch {
-            let name = Path(candidate.key.stem)
-            refusal = Refusal(.invalidName, "The name '\(name)' \(error).")
-        }
+        if let refusal, throttle(candidate, refusal) { return nil }
         guard let reception = receiving[candidate.key] else { return nil }
         try learn(reception.base)
         // Chosen again: a live job may have taken the name meanwhile, and a drop that still waits
@@ -133,6 +124,41 @@ extension Watcher {
             id: id, station: candidate.station, droppedAs: Path(candidate.key.stem),
             createdAt: reception.firstSeen, folder: candidate.folder, members: candidate.members,
             refusal: refusal)
+    }
+
+    private func nameProblem(of candidate: Candidate) -> Refusal? {
+        do throws(NameProblem) {
+            _ = try JobID(stem: candidate.key.stem, station: candidate.station)
+            return nil
+        } catch {
+            return Refusal(
+                .invalidName, "The name '\(Path(candidate.key.stem))' \(error).")
+        }
+    }
+
+    /// `OVERFLOW=hold`: whether a drop stays at the door until its turn comes.
+    ///
+    /// Nothing keeps its place but the order in which all are looked at again: by the event that
+    /// frees a place, or when the minute is over. Until then whoever is behind it, and would need
+    /// the same place, meets the same limit.
+    private func throttle(_ candidate: Candidate, _ refusal: Refusal) -> Bool {
+        guard spool.settings.overflow == .hold else { return false }
+        switch refusal.code {
+        case .queueFull:
+            throttled[candidate.key] = "a free place in the queue"
+        case .rateLimited:
+            let moment = Moment.now + .seconds(refusal.retryAfterSeconds ?? 60)
+            nextAdmission = min(nextAdmission ?? moment, moment)
+            throttled[candidate.key] = rateLimitWords(of: candidate.station)
+        default: return false
+        }
+        return true
+    }
+
+    /// What a job waits for whose sender is over its limit.
+    func rateLimitWords(of station: StationName?) -> String {
+        let limit = limits.jobsPerMinute(of: station).map { " (\($0) jobs a minute)" } ?? ""
+        return "the rate limit of \(Refusal.words(for: station?.description))\(limit)"
     }
 
     /// Why nobody will ever run a job with this model; nil while no pipeline ever ran here.

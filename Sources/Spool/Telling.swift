@@ -52,7 +52,10 @@ extension Watcher {
             view.model = view.model ?? card.model
             if orders.stands(.cancel, for: id) { view.waitingFor = "its worker to stop it" }
         case .finished:
-            if orders.stands(.retry, for: id) { view.waitingFor = "a free place in the queue" }
+            guard orders.stands(.retry, for: id) else { break }
+            view.waitingFor =
+                capacity() == nil && rateLimit(of: job.sender) != nil
+                ? rateLimitWords(of: job.sender) : "a free place in the queue"
         }
         return view
     }
@@ -83,9 +86,9 @@ extension Watcher {
         if case .wait(_, let what, let error) = candidate.judgement {
             view.waitingFor = what
             view.error = error
-        } else if let refusal = capacity() ?? rateLimit(of: candidate.station) {
+        } else if let reason = throttled[candidate.key] {
             view.status = .throttled
-            view.waitingFor = refusal.detail
+            view.waitingFor = reason
         }
         if let error = postponed[candidate.key]?.error { tell(error, in: &view) }
         return view

@@ -22,6 +22,10 @@ public final class Watcher {
     var receiving = Receptions()
     /// Drops that could not be taken, with the error shown to their senders.
     var postponed: [DropKey: (until: Moment, error: SystemError?)] = [:]
+    /// What drops wait for at the door, in words (`OVERFLOW=hold`).
+    var throttled: [DropKey: String] = [:]
+    /// When one of them may come in without an event.
+    var nextAdmission: Moment?
     /// What the log was told of drops that could not be taken.
     var told: [DropKey: String] = [:]
     let staging: Staging
@@ -353,10 +357,11 @@ public final class Watcher {
         for key in receiving.all.keys where !keys.contains(key) { receiving[key] = nil }
         for key in postponed.keys where !keys.contains(key) { postponed[key] = nil }
         for key in told.keys where !keys.contains(key) { told[key] = nil }
+        for key in throttled.keys where !keys.contains(key) { throttled[key] = nil }
         answerOld(inbox.controls, before: found)
         letIn(found)
         obey(inbox.controls)
-        return min(again, postponed.values.map(\.until).min())
+        return min(min(again, nextAdmission), postponed.values.map(\.until).min())
     }
 
     private func letIn(_ ready: [Candidate]) {

@@ -122,7 +122,7 @@ import Testing
             _ = try spool.view(of: "one", is: "queued")
             try spool.drop("two")
             let view = try spool.view(of: "two", is: "throttled")
-            #expect(view["waiting_for"]?.text?.hasPrefix("Queue is full (maximum 1 jobs)") == true)
+            #expect(view["waiting_for"]?.text == "a free place in the queue")
             #expect(try spool.status("incoming/two.json") != nil)
             let pipeline = try FakePipeline(in: spool)
             _ = try spool.start("work", "--set", pipeline.setting)
