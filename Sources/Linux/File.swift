@@ -81,6 +81,13 @@ public struct File: ~Copyable {
         try retrying("fchmod", path) { fchmod(raw, mode_t(mode)) }
     }
 
+    /// Sets the time of its last change; nanoseconds since 1970. The system call is `futimens`.
+    public borrowing func setModified(_ nanoseconds: Int64) throws(SystemError) {
+        let raw = descriptor.raw
+        let times = [timespec(nanoseconds: nanoseconds), timespec(nanoseconds: nanoseconds)]
+        try retrying("futimens", path) { futimens(raw, times) }
+    }
+
     /// Sets the length. The corresponding system call is `ftruncate`.
     public borrowing func truncate(to length: Int64) throws(SystemError) {
         let raw = descriptor.raw

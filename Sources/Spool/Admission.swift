@@ -12,8 +12,9 @@ extension Watcher {
     /// not wait long.
     private static let crowd = 32
 
-    /// Takes what is ready, in order of arrival, a crowd at most; those who may come in go before
-    /// those who are refused. Returns the drops that left `incoming/`, and whether more are ready.
+    /// Takes what is ready, in order of arrival or by turns, a crowd at most; those who may come in
+    /// go before those who are refused. Returns the drops that left `incoming/`, and whether more are
+    /// ready.
     func admit(_ candidates: [Candidate]) -> (taken: Set<DropKey>, isMore: Bool) {
         nextAdmission = nil
         let inOrder = candidates.sorted {
@@ -22,7 +23,7 @@ extension Watcher {
         for candidate in inOrder { receive(candidate) }
         var decided: [(candidate: Candidate, drop: Drop)] = []
         var isMore = false
-        for candidate in inOrder.filter(\.mayComeIn) + inOrder.filter(\.isRefused) {
+        for candidate in inTurn(inOrder.filter(\.mayComeIn)) + inOrder.filter(\.isRefused) {
             if let wait = postponed[candidate.key], wait.until > .now { continue }
             guard decided.count < Watcher.crowd else {
                 isMore = true
@@ -38,6 +39,12 @@ extension Watcher {
         // Some may have lost their name to one that was complete.
         for candidate in inOrder where !taken.contains(candidate.key) { receive(candidate) }
         return (taken, isMore)
+    }
+
+    /// With `ORDER=fair` by the turns of the senders; in order of arrival as they were given.
+    private func inTurn(_ ready: [Candidate]) -> [Candidate] {
+        guard spool.settings.order == .fair else { return ready }
+        return Turns(table.lastOrders).ordered(ready, sender: \.station)
     }
 
     private func take(_ decided: [(candidate: Candidate, drop: Drop)]) -> Set<DropKey> {
@@ -98,7 +105,8 @@ extension Watcher {
         case .refuse(let reason): refusal = refusal ?? reason
         case .admit(let model):
             refusal =
-                refusal ?? unknownModel(model) ?? capacity() ?? rateLimit(of: candidate.station)
+                refusal ?? unknownModel(model) ?? capacity(for: candidate.station)
+                ?? rateLimit(of: candidate.station)
         }
         if let refusal, throttle(candidate, refusal) { return nil }
         guard let reception = receiving[candidate.key] else { return nil }
@@ -170,14 +178,16 @@ extension Watcher {
                 + "\(offered.joined(separator: ", ")). Name one of them, or leave 'model' out.")
     }
 
-    /// Why nobody can come in now; nil when there is a free slot.
-    func capacity() -> Refusal? {
+    /// Why this sender cannot come in now; nil when there is a free slot for it.
+    func capacity(for sender: StationName?) -> Refusal? {
         let settings = spool.settings
         let queued = table.live.count - table.runningCount
-        if table.live.count >= settings.maxInflightJobs {
+        let absent = absentStations(besides: sender)
+        if table.live.count + min(absent, settings.maxInflightJobs / 2) >= settings.maxInflightJobs
+        {
             return .queueFull(maximum: settings.maxInflightJobs)
         }
-        if let limit = settings.maxPendingJobs, queued >= limit {
+        if let limit = settings.maxPendingJobs, queued + min(absent, limit / 2) >= limit {
             return .queueFull(maximum: limit)
         }
         if settings.requireModel ?? (settings.pipeline == "qwen"), !crew.isReady {
@@ -189,6 +199,15 @@ extension Watcher {
             return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
         }
         return nil
+    }
+
+    /// `ORDER=fair`: how many declared stations have no live job. One place each, half of all at
+    /// most, is kept for them: else a crowd at the door would have all places before their drop
+    /// comes. A station that is absent itself takes its own.
+    private func absentStations(besides sender: StationName?) -> Int {
+        guard spool.settings.order == .fair else { return 0 }
+        let absent = Set(limits.terms.keys).subtracting(table.liveSenders.compactMap { $0 })
+        return sender.map(absent.contains) == true ? 0 : absent.count
     }
 
     /// Whether the door is closed; open when nobody can tell.

@@ -17,7 +17,7 @@ public struct Claim: ~Copyable {
     private let spool: Spool
     private let lease: Lease
     /// R10: let go behind the last rename, or by the kernel.
-    private let slot: Slot?
+    private let slot: HeldLock?
     /// The claim's name.
     public let attempt: AttemptName
     /// The job's record, as it will be written next.
@@ -26,7 +26,7 @@ public struct Claim: ~Copyable {
 
     init(
         _ spool: Spool, lease: consuming Lease, attempt: AttemptName, record: JobRecord,
-        slot: consuming Slot? = nil
+        slot: HeldLock? = nil
     ) {
         self.spool = spool
         self.lease = lease

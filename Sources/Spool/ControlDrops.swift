@@ -268,7 +268,7 @@ extension Watcher {
             return try withdrawRetry(id)
         }
         let station = job.record?.view.station.flatMap { StationName($0) }
-        if let refusal = capacity() {
+        if let refusal = capacity(for: station) {
             // A slot that frees is an event; room on the disk is none.
             if refusal.code == .serverBusy, !isDraining { again(in: .seconds(30)) }
             return

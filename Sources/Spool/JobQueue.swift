@@ -34,8 +34,9 @@ public final class JobQueue {
     /// Jobs that were held, or were to be cancelled, when they were looked at.
     private var ordered: Set<JobID> = []
     private var limits: Limits
-    /// Whose jobs they are, as far as a slot was asked for.
+    /// Whose jobs they are, as far as somebody asked.
     private var senders: [JobID: StationName?] = [:]
+    private var turns = Turns()
     /// Senders whose slots were all held in this search.
     private var full: Set<StationName?> = []
     /// Senders whose slots were all held, and when to look again without an event.
@@ -76,17 +77,28 @@ public final class JobQueue {
         try list()
     }
 
-    /// Claims the oldest job that is due, eligible and unlocked.
+    /// Claims the oldest job that is due, eligible and unlocked; with `ORDER=fair` the oldest such job
+    /// of the sender that was served least recently.
     ///
     /// State before: `queued/ID`; after: `running/ID@N`, not yet durable (R2). Does not block.
     /// `offers` tells whether this worker's pipeline has a model; nil stands for the default one.
     public func next(offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
+        let isFair = spool.settings.order == .fair
+        // Without anything to choose from nobody is kept waiting.
+        try drain()
+        let turn = isFair && index.count > 0 ? try spool.lockTurns() : nil
+        // Until the claim is made: the next one to choose sees whose turn it was.
+        defer { withExtendedLifetime(turn) {} }
+        return try search(offers: offers)
+    }
+
+    private func search(offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
         try drain()
         if try spool.isPaused() { return .none(retry: nil, due: nil) }
         let (now, moment) = (WallClock.nanoseconds, Moment.now)
         var nextDue: Int64?
         full = []
-        for entry in index.entries {
+        for entry in try inOrder() {
             if unfit.contains(entry.id) || ordered.contains(entry.id) { continue }
             if let until = broken[entry.id], until > moment { continue }
             if let sender = senders[entry.id], full.contains(sender) { continue }
@@ -96,13 +108,24 @@ public final class JobQueue {
             }
             // What was at the head has another place: from the start again.
             if index.stamp(of: entry.id).map({ $0 != entry.stamp }) == true {
-                return try next(offers: offers)
+                return try search(offers: offers)
             }
         }
         let retries =
             busy.values.map(\.until) + broken.values + slotWaits.values.map(\.until)
         // What is past was asked for just now, and waits for something else.
         return .none(retry: retries.filter { $0 > moment }.min(), due: nextDue)
+    }
+
+    private func inOrder() throws(SystemError) -> [QueueIndex.Entry] {
+        guard spool.settings.order == .fair else { return index.entries }
+        for entry in index.entries where senders[entry.id] == nil {
+            // Looked at without the lock: a job keeps its sender.
+            let record = try spool.knownRecord(in: .bundle(.queued, entry.id), of: entry.id)
+            senders[entry.id] = .some(record?.view.sender)
+        }
+        turns = try Turns(of: senders.values, in: spool)
+        return turns.bySender(index.entries) { senders[$0.id] ?? nil }
     }
 
     /// How many jobs are queued.
@@ -179,7 +202,7 @@ public final class JobQueue {
             unfit.insert(id)
             return .none(retry: nil, due: nil)
         }
-        let sender = record.view.station.flatMap { StationName($0) }
+        let sender = record.view.sender
         guard let limit = limits.concurrentJobs(of: sender) else {
             return .claimed(try take(id, record, lease, nil))
         }
@@ -202,10 +225,13 @@ public final class JobQueue {
     }
 
     private func take(
-        _ id: JobID, _ record: JobRecord, _ lease: consuming Lease, _ slot: consuming Slot?
+        _ id: JobID, _ record: JobRecord, _ lease: consuming Lease, _ slot: HeldLock?
     ) throws(SystemError) -> Claim {
         var record = record
         let attempt = AttemptName(id: id, claim: record.claims + 1)
+        if spool.settings.order == .fair {
+            try spool.note(turn: turns.next(at: WallClock.nanoseconds), of: record.view.sender)
+        }
         try spool.root.rename(.bundle(.queued, id), to: .bundle(attempt))
         forget(id)
         record.claims = attempt.claim

@@ -27,7 +27,7 @@ struct TrackedJob {
 
     /// Whose it is; nil: nobody's with a drop box of its own, or not known yet.
     var sender: StationName? {
-        (record.map(\.view.station) ?? reservation?.station).flatMap { StationName($0) }
+        record.map(\.view.sender) ?? reservation?.station.flatMap { StationName($0) }
     }
 
     var isLive: Bool {
@@ -56,6 +56,18 @@ struct JobTable {
                 job.record.map { ($0.view.station, $0.orderNanoseconds) } ?? job.reservation
                 ?? (nil, .min)
             return order > since && sender == station ? order : nil
+        }
+    }
+
+    /// The senders of live jobs.
+    var liveSenders: Set<StationName?> { Set(live.map { jobs[$0]?.sender }) }
+
+    /// When each sender's last job was let in, as far as its jobs are kept.
+    var lastOrders: [StationName?: Int64] {
+        jobs.values.reduce(into: [:]) { orders, job in
+            let order = job.record?.orderNanoseconds ?? job.reservation?.order ?? 0
+            guard job.place != .finished(.rejected) else { return }
+            orders[job.sender] = max(orders[job.sender] ?? 0, order)
         }
     }
 

@@ -7,6 +7,11 @@
 internal import Linux
 internal import SpoolFormat
 
+extension JobView {
+    /// Whose job it is; nil for all that came without a drop box of their own.
+    var sender: StationName? { station.flatMap { StationName($0) } }
+}
+
 /// The declared stations and their terms, as they were last read.
 struct Limits {
     private let spool: Spool

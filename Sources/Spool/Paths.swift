@@ -57,6 +57,14 @@ extension Path {
         .hidden(SpoolFile.Hidden.slots) / Path("\(station?.description ?? "").\(number)")
     }
 
+    /// When a sender was served last.
+    static func turn(of sender: StationName?) -> Path {
+        .hidden(SpoolFile.Hidden.slots) / Path("\(sender?.description ?? "").turn")
+    }
+
+    /// Locked while it is chosen whose turn it is.
+    static let turnsLock = Path.hidden(SpoolFile.Hidden.slots) / "turns.lock"
+
     /// The card of a worker.
     public static func card(ofWorker name: String) -> Path {
         .hidden(SpoolFile.Hidden.workers) / Path(name + ".json")

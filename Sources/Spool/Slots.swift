@@ -10,17 +10,19 @@
 internal import Linux
 internal import SpoolFormat
 
-/// The right to run a job of a station; let go when the value is.
-struct Slot: ~Copyable {
-    let file: File
+/// A lock file's flock; let go with the last reference.
+final class HeldLock {
+    private let file: File
+
+    init(_ file: consuming File) { self.file = file }
 }
 
 extension Spool {
     /// Takes one of a sender's slots; nil when `limit` jobs of it run. Does not wait.
-    func slot(of station: StationName?, limit: Int) throws(SystemError) -> Slot? {
+    func slot(of station: StationName?, limit: Int) throws(SystemError) -> HeldLock? {
         for number in 1...max(1, limit) {
             let file = try root.openOrCreate(.slot(of: station, number), mode: 0o600)
-            if try file.tryLock() { return Slot(file: file) }
+            if try file.tryLock() { return HeldLock(file) }
         }
         return nil
     }

@@ -12,7 +12,7 @@ extension Watcher {
         for (id, job) in table.jobs {
             if let view = view(of: id, job, running) { all[id] = view }
         }
-        let entries = table.queue.entries.filter { !orders.stands(.hold, for: $0.id) }
+        let entries = try inOrder(table.queue.entries.filter { !orders.stands(.hold, for: $0.id) })
         for (place, entry) in entries.enumerated() {
             let seconds = wait(position: place + 1, all[entry.id]?.model)
             all[entry.id]?.position = place + 1
@@ -25,6 +25,12 @@ extension Watcher {
         do throws(SystemError) { try views.show(all) } catch { problem = error }
         try views.show(queueView(all))
         if let problem { throw problem }
+    }
+
+    private func inOrder(_ entries: [QueueIndex.Entry]) throws(SystemError) -> [QueueIndex.Entry] {
+        guard spool.settings.order == .fair else { return entries }
+        let turns = try Turns(of: entries.map { table.jobs[$0.id]?.sender }, in: spool)
+        return turns.ordered(entries) { table.jobs[$0.id]?.sender }
     }
 
     private func view(of id: JobID, _ job: TrackedJob, _ running: [StationName?: Int]) -> JobView? {
@@ -54,7 +60,7 @@ extension Watcher {
         case .finished:
             guard orders.stands(.retry, for: id) else { break }
             view.waitingFor =
-                capacity() == nil && rateLimit(of: job.sender) != nil
+                capacity(for: job.sender) == nil && rateLimit(of: job.sender) != nil
                 ? rateLimitWords(of: job.sender) : "a free place in the queue"
         }
         return view
@@ -133,7 +139,11 @@ extension Watcher {
         view.totalJobs = table.jobs.count
         let running = all.values.filter { $0.status == .processing }
             .sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
-        let queued = table.queue.entries.compactMap { all[$0.id] }
+        var queued = table.queue.entries.compactMap { all[$0.id] }
+        if spool.settings.order == .fair {
+            // What is held has no position.
+            queued.sort { ($0.position ?? .max, $0.id) < ($1.position ?? .max, $1.id) }
+        }
         let ended = all.values.filter { $0.completedAt != nil }
             .sorted { ($1.completedAt, $1.id) < ($0.completedAt, $0.id) }
         view.currentJobID = running.first?.id

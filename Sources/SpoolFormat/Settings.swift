@@ -120,7 +120,6 @@ public struct Settings: Hashable, Sendable {
     public var withoutEffect: [String] {
         let defaults = Settings()
         let unused: [(name: String, isSet: Bool)] = [
-            ("ORDER", order != defaults.order),
             ("JOB_LEASE_SECONDS", jobLease != defaults.jobLease),
             ("PIPELINE_TRANSPORT", pipelineTransport != defaults.pipelineTransport),
             ("AUTH", authentication != defaults.authentication),

@@ -16,23 +16,6 @@ import Testing
 
     private func name(_ text: String) throws -> StationName { try #require(StationName(text)) }
 
-    /// Queued jobs of a station, in this order.
-    private func admit(_ names: String..., of station: String?) throws {
-        let sender = try station.map(name)
-        for stem in names {
-            let id = try JobID(stem: Array(stem.utf8), station: sender)
-            let pair = try temporary.pair("\(id)")
-            let drop = Drop(
-                id: id, station: sender, droppedAs: Path(stem), createdAt: pair.createdAt,
-                folder: nil, members: pair.members, refusal: nil)
-            let staging = try Staging(temporary.spool, orders: [Int64]())
-            guard case .admitted? = staging.take([drop]).first else {
-                Issue.record("not admitted")
-                return
-            }
-        }
-    }
-
     private func queue() throws -> JobQueue { try JobQueue(temporary.spool, on: loop) {} }
 
     /// The next claim, kept as a worker keeps it.
@@ -75,18 +58,19 @@ import Testing
             let other = try spool.slot(of: nil, limit: 1)
             let given = [first != nil, second != nil, third != nil, other != nil]
             #expect(given == [true, true, false, true])
+            withExtendedLifetime((second, third, other)) {}
         }
         let isFree = try eventually { try spool.slot(of: kiosk, limit: 2) != nil }
         #expect(isFree)
         #expect(try temporary.names(".spool/slots") == [".1", "kiosk.1", "kiosk.2"])
         #expect(try temporary.status(".spool/slots/kiosk.1").mode == 0o600)
-        _ = consume first
+        withExtendedLifetime(first) {}
     }
 
     @Test func `a job whose station is at its limit is passed over`() throws {
-        try admit("a", "b", of: "kiosk")
-        try admit("c", of: "desk")
-        try admit("d", "e", of: nil)
+        try temporary.admit("a", "b", of: "kiosk")
+        try temporary.admit("c", of: "desk")
+        try temporary.admit("d", "e", of: nil)
         let queue = try queue()
         let claims = try (1...4).map { _ in try claim(queue) }
         #expect(claims.map(\.name) == ["kiosk.a@1", "desk.c@1", "d@1", nil])
@@ -104,7 +88,7 @@ import Testing
     }
 
     @Test func `a dead worker's slot is free`() throws {
-        try admit("a", "b", of: "kiosk")
+        try temporary.admit("a", "b", of: "kiosk")
         let queue = try queue()
         do { #expect(try claim(queue).name == "kiosk.a@1") }
         let isFree = try eventually { try claim(queue).name == "kiosk.b@1" }
@@ -114,7 +98,7 @@ import Testing
     @Test func `a station's own limit goes before the setting, at once`() throws {
         let stations = Stations(temporary.spool)
         _ = try stations.add(try name("kiosk")) { $0.concurrentJobs = 2 }
-        try admit("a", "b", "c", "d", of: "kiosk")
+        try temporary.admit("a", "b", "c", "d", of: "kiosk")
         let queue = try queue()
         let claims = try (1...3).map { _ in try claim(queue) }
         #expect(claims.map(\.name) == ["kiosk.a@1", "kiosk.b@1", nil])
@@ -124,7 +108,7 @@ import Testing
     }
 
     @Test func `the end of a run calls the worker`() throws {
-        try admit("a", of: nil)
+        try temporary.admit("a", of: nil)
         var calls = 0
         let loop = loop
         let queue = try JobQueue(temporary.spool, on: loop) {

@@ -162,6 +162,22 @@ final class TemporarySpool {
         try admit(ids, json: json)
     }
 
+    /// Queued jobs of a station, in this order.
+    func admit(_ stems: String..., of station: String?) throws {
+        let sender = try station.map { try #require(StationName($0)) }
+        for stem in stems {
+            let id = try JobID(stem: Array(stem.utf8), station: sender)
+            let pair = try pair("\(Path(id))")
+            let drop = Drop(
+                id: id, station: sender, droppedAs: Path(stem), createdAt: pair.createdAt,
+                folder: nil, members: pair.members, refusal: nil)
+            guard case .admitted? = try Staging(spool, orders: [Int64]()).take([drop]).first else {
+                Issue.record("not admitted: \(Path(id))")
+                return
+            }
+        }
+    }
+
     func admit(_ ids: [String], json: String = #"{"instruction": "blur"}"#) throws {
         let drops = try ids.map { try pair($0, json: json) }
         for outcome in try Staging(spool, orders: [Int64]()).take(drops) {
