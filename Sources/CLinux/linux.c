@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int clinux_rename_noreplace(int old_dir, const char *old_path, int new_dir, const char *new_path) {
@@ -52,6 +53,11 @@ int clinux_memfd_create(const char *name) { return memfd_create(name, MFD_CLOEXE
 int clinux_set_read_lease(int fd) { return fcntl(fd, F_SETLEASE, F_RDLCK); }
 
 int clinux_drop_lease(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }
+
+int clinux_set_access_list(int fd, int is_default, const void *list, size_t size) {
+    const char *name = is_default ? "system.posix_acl_default" : "system.posix_acl_access";
+    return fsetxattr(fd, name, list, size, 0);
+}
 
 const char *clinux_error_name(int error) {
     const char *name = strerrorname_np(error);

@@ -85,6 +85,9 @@ public enum Host {
         return String(cString: entry.pointee.pw_name)
     }
 
+    /// A Unix group's number; nil when there is none of that name. The call is `getgrnam`.
+    public static func group(named name: String) -> UInt32? { getgrnam(name)?.pointee.gr_gid }
+
     /// A number under `/proc/sys`, as `fs/file-max`; nil when it cannot be read.
     public static func kernelSetting(_ name: Path) -> Int? {
         guard let bytes = try? contents(of: "/proc/sys" / name, limit: 64) else { return nil }

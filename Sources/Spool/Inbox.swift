@@ -137,11 +137,8 @@ final class Inbox {
     }
 
     private func openDropBox(_ path: Path, of station: StationName) throws(SystemError) {
-        do throws(SystemError) {
-            try spool.root.makeDirectory(path, mode: 0o755)
-        } catch {
-            guard error.code == .exists else { throw error }
-        }
+        let stations = Stations(spool)
+        try stations.makeDropBox(of: station, group: try stations.terms(of: station)?.group)
         // What was taken for a folder bundle until now is the drop box.
         boxes[.incoming]?.forget(folder: path.lastComponent)
         try open(path, station: station)

@@ -61,15 +61,38 @@ public final class Spool {
     }
 
     /// Puts a view in place of an older one; not durable, for views are only hints.
-    public func write(view path: Path, _ bytes: [UInt8]) throws(SystemError) {
+    ///
+    /// `readers` alone may read it, from its first moment.
+    public func write(view path: Path, _ bytes: [UInt8], readers: Readers = .everybody)
+        throws(SystemError)
+    {
         let way = Path.temporary()
         do throws(SystemError) {
-            let file = try root.create(way, mode: 0o644)
+            let file = try root.create(way, mode: readers == .everybody ? 0o644 : 0o600)
+            if case .group = readers { try allow(readers, on: file) }
             try file.write(bytes)
             try root.replace(path, with: way)
         } catch {
             try? root.remove(way)
             throw error
+        }
+    }
+
+    /// A group that cannot be let in stays outside: the file is the service's own.
+    private func allow(_ readers: Readers, on file: borrowing File) throws(SystemError) {
+        do throws(SystemError) { try file.allow(readers) } catch {
+            if error.isGeneral { throw error }
+            log.write(error, while: "Letting a station's group read its status")
+        }
+    }
+
+    /// Lets a bundle be read by `readers` alone; a group that cannot be let in stays outside.
+    func allow(_ readers: Readers, on bundle: Path) throws(SystemError) {
+        let directory = try root.directory(bundle)
+        do throws(SystemError) { try directory.allow(readers) } catch {
+            if error.isGeneral { throw error }
+            log.write(error, while: "Letting a station's group read its jobs")
+            try directory.allow(.owner)
         }
     }
 

@@ -35,6 +35,8 @@ public final class Staging {
     private var stamp: OrderStamp
     /// Tells a refused sender when to come back.
     public var retryAfterSeconds: () -> Int = { 300 }
+    /// Who may read what comes of a station's drops.
+    var readers: (StationName?) -> Readers = { _ in .everybody }
 
     /// Takes drops into `spool`; `orders` are the order stamps of all kept records.
     public init(_ spool: Spool, orders: some Sequence<Int64>) throws(SystemError) {
@@ -186,6 +188,8 @@ public final class Staging {
     /// The lease is made here, once for the job's life; the intention is durable when this ends.
     private func prepare(_ bundle: StagedBundle) throws(SystemError) {
         try spool.root.makeDirectory(bundle.path, mode: 0o755)
+        let readers = readers(bundle.drop.station)
+        if readers != .everybody { try spool.allow(readers, on: bundle.path) }
         _ = try spool.root.create(bundle.path / Path(BundleFile.lease), mode: 0o600)
         let intention = JSONText.encode(Membership(bundle.drop))
         try spool.write(new: bundle.path / Path(BundleFile.members), intention, mode: 0o600)

@@ -16,14 +16,15 @@ public struct Stations {
             .sorted { $0.description < $1.description }
     }
 
-    /// A station's terms; nil when it is not declared. Without effect: a damaged declaration.
+    /// A station's terms; nil when it is not declared.
     public func terms(of name: StationName) throws(SystemError) -> StationTerms? {
         guard let bytes = try spool.read(.declaration(of: name), limit: 65_536) else { return nil }
         if let terms = JSONText.decode(StationTerms.self, from: bytes) { return terms }
         spool.log.write(
-            "The declaration of station '\(name)' is damaged; the settings' limits apply. "
-                + "Write it anew: gpuspool station add '\(name)' --jobs-per-min default", .warning)
-        return StationTerms()
+            "The declaration of station '\(name)' is damaged; the settings' limits apply, and "
+                + "nobody but the service reads its results. Write it anew: gpuspool station add "
+                + "'\(name)' --group G|none", .warning)
+        return .unknown
     }
 
     /// Declares a station and makes its drop box; its path. Durable when it returns.
@@ -35,9 +36,9 @@ public struct Stations {
         throws(SystemError) -> Path
     {
         let declaration = Path.declaration(of: name)
-        let isNew = try spool.root.status(of: declaration) == nil
-        if isNew || change != nil {
-            var terms = isNew ? StationTerms() : try self.terms(of: name) ?? StationTerms()
+        let former = try self.terms(of: name)
+        var terms = former ?? StationTerms()
+        if former == nil || change != nil {
             change?(&terms)
             let way = Path.temporary()
             try spool.write(new: way, JSONText.encode(terms), mode: 0o600)
@@ -45,12 +46,30 @@ public struct Stations {
         }
         // Also when it stands there: a crash may have come before the flush.
         try spool.flush(directory: declaration.parent)
+        let isChanged = former.map { $0.group != terms.group } ?? false
+        try makeDropBox(of: name, group: terms.group, isChanged: isChanged)
+        return spool.path / .dropBox(of: name)
+    }
+
+    /// Makes a station's drop box, if it is not there. With a group it is that group's: closed to all
+    /// others from its first moment, so that a crash in between leaves nothing open.
+    func makeDropBox(of name: StationName, group: String?, isChanged: Bool = false)
+        throws(SystemError)
+    {
+        let path = Path.dropBox(of: name)
         do throws(SystemError) {
-            try spool.root.makeDirectory(.dropBox(of: name), mode: 0o755)
+            try spool.root.makeDirectory(path, mode: group == nil ? 0o755 : 0o700)
         } catch {
             guard error.code == .exists else { throw error }
+            guard group != nil || isChanged else { return }
         }
-        return spool.path / .dropBox(of: name)
+        guard let group else { return try spool.root.directory(path).closeToGroups() }
+        guard let number = Host.group(named: group) else {
+            return try spool.root.directory(path).allow(.owner)
+        }
+        // Who removes what was taken is who the spool belongs to.
+        let service = try spool.root.status(of: .incoming)?.owner ?? Host.user
+        try spool.root.directory(path).open(toGroup: number, service: service)
     }
 
     /// What came of removing a station.

@@ -22,7 +22,7 @@ extension Watcher {
             if let view = view(of: candidate) { all[view.id] = view }
         }
         var problem: SystemError?
-        do throws(SystemError) { try views.show(all) } catch { problem = error }
+        do throws(SystemError) { try views.show(all, to: readers(of:)) } catch { problem = error }
         try views.show(queueView(all))
         if let problem { throw problem }
     }
@@ -146,10 +146,15 @@ extension Watcher {
         }
         let ended = all.values.filter { $0.completedAt != nil }
             .sorted { ($1.completedAt, $1.id) < ($0.completedAt, $0.id) }
-        view.currentJobID = running.first?.id
+        let hidden = Set(all.values.filter { readers(of: $0) != .everybody }.map(\.id))
+        view.currentJobID = running.first.flatMap { hidden.contains($0.id) ? nil : $0.id }
         view.oldestJobCreatedAt = (running + queued).compactMap(\.createdAt).min()
-        view.workers = crew.alive.map { QueueView.Worker($0) }
-        view.jobs = (running + queued + ended).map { QueueView.Job($0) }
+        view.workers = crew.alive.map { card in
+            QueueView.Worker(card, isPrivate: card.jobID.map(hidden.contains) ?? false)
+        }
+        view.jobs = (running + queued + ended).map {
+            QueueView.Job($0, isPrivate: hidden.contains($0.id))
+        }
         return view
     }
 }

@@ -8,10 +8,16 @@ internal import SpoolFormat
 /// Keeps the views as they should be; writes only what changed.
 final class Views {
     private let spool: Spool
-    private var shown: [JobID: JobView] = [:]
+    private var shown: [JobID: Shown] = [:]
     private var queue: QueueView?
     /// Views that a former watcher left and that nobody has confirmed yet.
     private var leftover: Set<JobID>
+
+    /// A view, and who may read it.
+    private struct Shown: Equatable {
+        let view: JobView
+        let readers: Readers
+    }
 
     init(_ spool: Spool) throws(SystemError) {
         self.spool = spool
@@ -22,7 +28,9 @@ final class Views {
     }
 
     /// Makes the views of exactly these jobs stand in `status/`.
-    func show(_ views: [JobID: JobView]) throws(SystemError) {
+    func show(_ views: [JobID: JobView], to readers: (JobView) -> Readers = { _ in .everybody })
+        throws(SystemError)
+    {
         var problem: SystemError?
         // What cannot be removed now is removed another time; it keeps nobody waiting.
         var stuck: Set<JobID> = []
@@ -36,10 +44,12 @@ final class Views {
             }
         }
         leftover = stuck
-        for (id, view) in views where shown[id] != view {
+        for (id, view) in views {
+            let wanted = Shown(view: view, readers: readers(view))
+            guard shown[id] != wanted else { continue }
             do throws(SystemError) {
-                try write(view)
-                shown[id] = view
+                try write(wanted)
+                shown[id] = wanted
             } catch {
                 problem = error
                 // The next one would meet the same.
@@ -49,10 +59,11 @@ final class Views {
         if let problem { throw problem }
     }
 
-    private func write(_ view: JobView) throws(SystemError) {
-        var dated = view
+    private func write(_ shown: Shown) throws(SystemError) {
+        var dated = shown.view
         dated.updatedAt = .now
-        try spool.write(view: .view(of: view.id), JSONText.encode(dated))
+        try spool.write(
+            view: .view(of: dated.id), JSONText.encode(dated), readers: shown.readers)
     }
 
     /// Makes `queue.json` say this; the time of writing alone is no change.

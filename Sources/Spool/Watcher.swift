@@ -181,6 +181,7 @@ public final class Watcher {
 
     private func start() throws(SystemError) {
         staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
+        staging.readers = { [unowned self] in limits.readers(of: $0) ?? .everybody }
         do throws(SystemError) { try Howto.write(to: spool) } catch {
             spool.log.write(error, while: "Writing \(SpoolFile.howto)")
         }
@@ -212,7 +213,9 @@ public final class Watcher {
     }
 
     func declareStations() throws(SystemError) {
+        let before = limits
         try limits.read()
+        admitReaders(since: before)
         try inbox.declare(Array(limits.terms.keys))
     }
 

@@ -2,8 +2,8 @@
 public struct QueueView: Codable, Hashable, Sendable {
     /// A job in the list. Holds nothing that only its sender may know.
     public struct Job: Codable, Hashable, Sendable {
-        /// The job.
-        public let jobID: JobID
+        /// The job; nil when not everybody may read of it.
+        public let jobID: JobID?
         /// Where it stands.
         public let status: JobStatus
         /// Place in the queue from 1.
@@ -12,8 +12,8 @@ public struct QueueView: Codable, Hashable, Sendable {
         public let createdAt: Timestamp?
 
         /// A line of the list.
-        public init(_ view: JobView) {
-            jobID = view.id
+        public init(_ view: JobView, isPrivate: Bool = false) {
+            jobID = isPrivate ? nil : view.id
             status = view.status
             position = view.position
             createdAt = view.createdAt
@@ -47,11 +47,11 @@ public struct QueueView: Codable, Hashable, Sendable {
         public let jobID: JobID?
 
         /// What everybody may know of a worker.
-        public init(_ card: WorkerCard) {
+        public init(_ card: WorkerCard, isPrivate: Bool = false) {
             name = card.name
             state = card.state.rawValue
             model = card.model
-            jobID = card.jobID
+            jobID = isPrivate ? nil : card.jobID
         }
 
         enum CodingKeys: String, CodingKey {

@@ -5,6 +5,16 @@ public struct StationTerms: Hashable, Sendable {
     /// The most of its jobs that run at once; nil and 0 as above.
     public var concurrentJobs: Int?
 
+    /// The Unix group that alone may read what comes of its drops; nil: everybody may.
+    public var group: String?
+
+    /// What a declaration that is damaged may have said: nobody but the service may read.
+    public static let unknown: StationTerms = {
+        var terms = StationTerms()
+        terms.group = ""
+        return terms
+    }()
+
     /// As the settings say.
     public init() {}
 
@@ -21,6 +31,7 @@ extension StationTerms: Codable {
     enum CodingKeys: String, CodingKey {
         case jobsPerMinute = "jobs_per_min"
         case concurrentJobs = "concurrent"
+        case group
     }
 
     /// Reads a declaration; what a newer program added is left out.
@@ -36,5 +47,6 @@ extension StationTerms: Codable {
         }
         jobsPerMinute = try limit(.jobsPerMinute)
         concurrentJobs = try limit(.concurrentJobs)
+        group = try values.decodeIfPresent(String.self, forKey: .group)
     }
 }

@@ -14,6 +14,7 @@ extension Subcommand {
         options: [
             Option("--jobs-per-min", "N|none|default", "add: jobs it may send in a minute"),
             Option("--concurrent", "N|none|default", "add: jobs of it that run at once"),
+            Option("--group", "G|none", "add: the Unix group that alone reads its results"),
         ], run: runStation)
 
     private static func runStation(_ invocation: Invocation) throws -> ExitCode {
@@ -58,11 +59,13 @@ private struct StationChange {
     private let given: [String]
     private let jobsPerMinute: Int??
     private let concurrentJobs: Int??
+    private let group: String??
 
     init(_ invocation: Invocation) throws {
-        given = ["--jobs-per-min", "--concurrent"].filter(invocation.has)
+        given = ["--jobs-per-min", "--concurrent", "--group"].filter(invocation.has)
         jobsPerMinute = try StationChange.limit("--jobs-per-min", invocation)
         concurrentJobs = try StationChange.limit("--concurrent", invocation)
+        group = try StationChange.group(invocation)
     }
 
     var isEmpty: Bool { given.isEmpty }
@@ -70,11 +73,28 @@ private struct StationChange {
     func apply(to terms: inout StationTerms) {
         if let jobsPerMinute { terms.jobsPerMinute = jobsPerMinute }
         if let concurrentJobs { terms.concurrentJobs = concurrentJobs }
+        if let group { terms.group = group }
     }
 
     func refuse(for command: String) throws {
         guard let option = given.first else { return }
         throw Failure(.usage, "\(command) takes no \(option); station add does.")
+    }
+
+    /// Nil: not given; a nil inside: none.
+    private static func group(_ invocation: Invocation) throws -> String?? {
+        switch try invocation.text("--group") {
+        case nil: return .none
+        case "none": return .some(nil)
+        case let name?:
+            guard Host.group(named: name) != nil else {
+                throw Failure(
+                    .usage,
+                    "--group is '\(name)', and there is no such Unix group here. Make it "
+                        + "(groupadd), or give none.")
+            }
+            return name
+        }
     }
 
     /// Nil: not given; a nil inside: as the settings say.
@@ -105,16 +125,18 @@ private struct StationLine: Encodable, CustomStringConvertible {
 
     var description: String {
         let own = [("jobs-per-min", terms.jobsPerMinute), ("concurrent", terms.concurrentJobs)]
-        let limits = own.compactMap { name, value in
+        var words = own.compactMap { name, value in
             value.map { "\(name) \($0 == 0 ? "none" : "\($0)")" }
         }
-        return limits.isEmpty ? name : "\(name): \(limits.joined(separator: ", "))"
+        if let group = terms.group { words.append("group \(group.isEmpty ? "unknown" : group)") }
+        return words.isEmpty ? name : "\(name): \(words.joined(separator: ", "))"
     }
 
     enum CodingKeys: String, CodingKey {
         case name
         case jobsPerMinute = "jobs_per_min"
         case concurrentJobs = "concurrent"
+        case group
     }
 
     /// Writes every field: null where the settings apply, 0 for no limit.
@@ -123,6 +145,7 @@ private struct StationLine: Encodable, CustomStringConvertible {
         try values.encode(name, forKey: .name)
         try values.encode(terms.jobsPerMinute, forKey: .jobsPerMinute)
         try values.encode(terms.concurrentJobs, forKey: .concurrentJobs)
+        try values.encode(terms.group, forKey: .group)
     }
 }
 

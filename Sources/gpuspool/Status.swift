@@ -158,7 +158,8 @@ extension QueueView {
         for job in jobs where [.queued, .held, .processing].contains(job.status) {
             let now = job.status == .held ? "held" : "now"
             let place = job.position.map { "\($0)." } ?? now
-            text += "  \(place.padded(to: 5)) \(job.jobID)\n"
+            text +=
+                "  \(place.padded(to: 5)) \(job.jobID.map { "\($0)" } ?? "(of a station with a group)")\n"
         }
         return text
     }

@@ -153,7 +153,7 @@ import Testing
         let wanted = ["kiosk.1", "desk.1", "kiosk.2"]
         try watching.wait {
             let queue = try watching.queue()
-            return queue?.jobs.map { "\(Path($0.jobID))" } == wanted
+            return queue?.jobs.map { $0.jobID.map { "\(Path($0))" } } == wanted
                 && queue?.jobs.map(\.position) == [1, 2, 3]
         }
     }

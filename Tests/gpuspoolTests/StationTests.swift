@@ -92,6 +92,7 @@ import Testing
             let list = try #require(try spool.json("../list.json")).elements
             #expect(list.map { $0["name"]?.text } == ["a", "b", "c"])
             #expect(list.map { $0["jobs_per_min"] } == [.int(5), .int(0), .null])
+            #expect(list.map { $0["group"] } == [.null, .null, .null])
             #expect(list.map { $0["concurrent"] } == [.int(1), .null, .null])
         }
     }

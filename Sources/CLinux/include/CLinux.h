@@ -31,6 +31,8 @@ int clinux_pipe(int ends[2]);
 int clinux_memfd_create(const char *name);
 int clinux_set_read_lease(int fd);
 int clinux_drop_lease(int fd);
+/* fsetxattr of system.posix_acl_access, or of system.posix_acl_default. */
+int clinux_set_access_list(int fd, int is_default, const void *list, size_t size);
 
 /* The name ("ENOENT") and the text ("No such file or directory") of an errno; never NULL. */
 const char *clinux_error_name(int error);
