@@ -168,6 +168,16 @@ public struct Directory: ~Copyable {
         }
     }
 
+    /// Sets the permission bits of a name, without following a link.
+    ///
+    /// The corresponding system call is `fchmodat(AT_SYMLINK_NOFOLLOW)`.
+    public borrowing func setMode(of path: Path, _ mode: UInt32) throws(SystemError) {
+        let raw = descriptor.raw
+        try retrying("chmod", self.path / path) {
+            path.withCString { fchmodat(raw, $0, mode_t(mode), AT_SYMLINK_NOFOLLOW) }
+        }
+    }
+
     /// Removes a name that is no directory. The corresponding system call is `unlinkat`.
     public borrowing func remove(_ path: Path) throws(SystemError) {
         let raw = descriptor.raw

@@ -22,6 +22,8 @@ public struct Claim: ~Copyable {
     public let attempt: AttemptName
     /// The job's record, as it will be written next.
     public private(set) var record: JobRecord
+    /// As it was before an end was decided.
+    private let started: JobRecord
     private var isDurable = false
 
     init(
@@ -33,6 +35,7 @@ public struct Claim: ~Copyable {
         self.slot = slot
         self.attempt = attempt
         self.record = record
+        started = record
     }
 
     /// What came of ending a claim.
@@ -41,7 +44,8 @@ public struct Claim: ~Copyable {
         case moved(JobRecord)
         /// The lease was lost: somebody else decides about the job.
         case lost
-        /// The disk did not let us; `Claim.end` tries the same end again.
+        /// The disk did not let us, or a foreign hand has the name (R12: both stay); `Claim.end`
+        /// tries the same end again.
         case stuck(Claim, SystemError)
     }
 
@@ -84,12 +88,33 @@ public struct Claim: ~Copyable {
         guard status.kind == .file else {
             return "The pipeline's output is not a file but a \(status.kind.rawValue)."
         }
-        let limit = 1 << 28
-        switch ImageProbe.examine(try spool.root.open(outputPath).contents(limit: limit)) {
-        case .whole(let header) where header.format == .png: return nil
+        try makeReadable(status)
+        let bytes = try spool.root.open(outputPath).contents(limit: 1 << 28)
+        switch ImageProbe.examine(bytes) {
+        case .whole(let header) where header.format == .png:
+            return PNGChecksums.problem(in: bytes).map {
+                "The pipeline's output is damaged: \($0)."
+            }
         case .whole: return "The pipeline's output is a JPEG; it must be a PNG."
         case .unfinished(_, let detail), .damaged(let detail):
             return "The pipeline's output is not a whole image: \(detail)."
+        }
+    }
+
+    /// A pipeline's own temporary file may be for its user alone; stations read a result like the
+    /// rest of the bundle.
+    private func makeReadable(_ output: FileStatus) throws(SystemError) {
+        let record = try spool.root.status(of: bundle / Path(BundleFile.record))
+        guard let mode = record?.mode, mode != output.mode else { return }
+        do throws(SystemError) {
+            try spool.root.setMode(of: outputPath, mode)
+        } catch {
+            guard error.isPermission else { throw error }
+            // Another user's, as a container may leave it: a copy is ours.
+            let way = bundle / Path(BundleFile.ownOutput(claim: attempt.claim))
+            try spool.removeIfPresent(way)
+            try spool.root.create(way, mode: mode).copy(from: spool.root.open(outputPath))
+            try spool.root.replace(outputPath, with: way)
         }
     }
 
@@ -111,6 +136,8 @@ public struct Claim: ~Copyable {
     public consuming func fail(_ error: String, deadLetter: Bool = false) -> End {
         record.view.status = .failed
         record.view.completedAt = .now
+        record.view.resultPath = nil
+        record.view.resultSeed = nil
         record.view.error = error
         record.view.isDeadLetter = deadLetter
         record.view.progress = nil
@@ -167,17 +194,15 @@ public struct Claim: ~Copyable {
             if mayRunAgain, try spool.isOrdered(.cancel, attempt.id) {
                 record.dismiss(as: .cancelled, JobRecord.cancellation)
             }
-            try settleOutput()
+            if let error = try settleOutput() { return runAgain(error) }
+            try removeLeftovers()
             try spool.write(record, in: bundle, claim: attempt.claim)
             try spool.move(bundle, to: target, record)
             return .moved(record)
         } catch {
-            // R3: a path that is gone means that the lease was lost.
-            if error.isNotFound { return .lost }
-            guard error.code == .exists else { return .stuck(self, error) }
-            // R12: a bug or a foreign hand; both stay.
-            spool.log.write(error, while: "Ending a job", job: attempt.id)
-            return .lost
+            // R3: a path that is gone means that the lease was lost, unless another one is meant.
+            if error.isNotFound, (try? spool.holds(lease, of: bundle)) != true { return .lost }
+            return .stuck(self, error)
         }
     }
 
@@ -189,15 +214,44 @@ public struct Claim: ~Copyable {
         }
     }
 
-    /// A result gets its name before the record that tells it; anything else goes.
-    private func settleOutput() throws(SystemError) {
-        guard target == .done, let name = record.view.resultPath else {
-            return try spool.root.removeTree(outputPath)
-        }
+    /// A result gets its name before the record that tells it. Gives why it is lost, if it is.
+    private func settleOutput() throws(SystemError) -> SystemError? {
+        guard target == .done, let name = record.view.resultPath else { return nil }
         let result = bundle / Path(name)
-        if try spool.root.status(of: result) != nil { return }
-        try spool.flush(file: outputPath)
+        if try spool.root.status(of: result) != nil { return nil }
+        do throws(SystemError) {
+            try spool.flush(file: outputPath)
+        } catch {
+            // The kernel tells once that it could not write; asked again it would say that all is
+            // well.
+            guard error.call == "fsync" || error.isNotFound else { throw error }
+            return error
+        }
         try spool.root.rename(outputPath, to: result)
+        return nil
+    }
+
+    /// What was computed is not on the disk: the job runs again, as after any other failure.
+    private consuming func runAgain(_ error: SystemError) -> End {
+        record = started
+        return retry(
+            "The result did not come to the disk: \(error.withRemedy)", killedPipeline: false)
+    }
+
+    /// Whatever is not the job's own goes with each end: unfinished outputs and records, results
+    /// without a record, and what the pipeline put beside them.
+    private func removeLeftovers() throws(SystemError) {
+        guard let image = record.image else { return }
+        var kept = [BundleFile.request, BundleFile.record, BundleFile.lease, image]
+        if target == .done, let result = record.view.resultPath { kept.append(result) }
+        let own = Set(kept.map { Path($0) })
+        for name in try spool.names(in: bundle) where !own.contains(name) {
+            do throws(SystemError) { try spool.root.removeTree(bundle / name) } catch {
+                // What another user put there bars nobody's way.
+                if error.isGeneral { throw error }
+                spool.log.write(error, while: "Removing what a run left", job: attempt.id)
+            }
+        }
     }
 }
 

@@ -59,7 +59,6 @@ struct Recovery {
             if record.claims < attempt.claim { record.view.attempts += 1 }
             record.claims = attempt.claim
             record.view.error = record.view.error ?? "A worker died while it ran this job."
-            try removeLeftovers(of: record, in: .bundle(attempt))
         }
         let claim = Claim(spool, lease: lease, attempt: attempt, record: record)
         let attempts = record.view.attempts
@@ -88,14 +87,6 @@ struct Recovery {
             if case .whole = ImageProbe.examine(bytes) { return true }
             return false
         default: return false
-        }
-    }
-
-    /// A result without its completed record, the output of the pipeline, temporary files.
-    private func removeLeftovers(of record: JobRecord, in bundle: Path) throws(SystemError) {
-        let kept = [BundleFile.request, BundleFile.record, BundleFile.lease, record.image ?? ""]
-        for name in try spool.names(in: bundle) where !kept.map({ Path($0) }).contains(name) {
-            try spool.root.removeTree(bundle / name)
         }
     }
 

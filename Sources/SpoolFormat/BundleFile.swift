@@ -14,6 +14,9 @@ public enum BundleFile {
     /// The pipeline's output of the `claim`-th claim, until it is a whole image.
     public static func output(claim: Int) -> String { "out.\(claim).part" }
 
+    /// A copy of that output which belongs to the worker's user.
+    public static func ownOutput(claim: Int) -> String { "out.\(claim).own.part" }
+
     /// A record on its way; `claim` is 0 outside `running/`.
     public static func temporaryRecord(claim: Int) -> String { "status.\(claim).tmp" }
 

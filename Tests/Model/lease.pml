@@ -245,7 +245,7 @@ idle:
     };
     if
     :: end == processing ->
-        atomic { /* @Recovery.swift removeLeftovers */
+        atomic { /* @Claim.swift removeLeftovers */
             CRASH; reach(running, n, 0); bundle[b].result = 0;
             if
             :: attempts >= ATTEMPTS -> end = broken     /* @Claim.swift fail */

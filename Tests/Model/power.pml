@@ -162,7 +162,7 @@ recover: /* @Recovery.swift recover */
     :: now.record == n + 1 && now.completed && now.result && !ISTORN(OUTPUT) -> goto end /* @Recovery.swift isDecided */
     :: else
     fi;
-    atomic { CRASH; CHANGE; now.result = 0; now.output = 0 };       /* @Recovery.swift removeLeftovers */
+    atomic { CRASH; CHANGE; now.result = 0; now.output = 0 };       /* @Claim.swift removeLeftovers */
     put(n, 0);                                                      /* @Claim.swift giveBack */
     atomic { CRASH; FLUSHNAMES };                                   /* @Claim.swift move */
     atomic { CRASH; CHANGE; now.place = queued; now.n = 0 };        /* @Claim.swift move */

@@ -132,7 +132,7 @@ import Testing
         #expect(try temporary.snapshot(place) == before)
     }
 
-    // R12: nothing is overwritten, and a foreign hand does not stop the worker.
+    // R12: nothing is overwritten; the worker keeps the job until the name is free.
     @Test func `a name that is taken in done is never overwritten`() throws {
         let queue = try JobQueue(temporary.spool, on: loop) {}
         guard case .claimed(let claim) = try queue.next(offers: { _ in true }) else {
@@ -143,11 +143,34 @@ import Testing
         try temporary.makeDirectory("done/a")
         try temporary.write("done/a/theirs", "x")
         let model = try #require(ModelName("rules"))
-        let end = words(of: claim.complete(model: model, seed: 1))
-        #expect(end == "lost")
+        guard case .stuck(let stuck, let error) = claim.complete(model: model, seed: 1) else {
+            Issue.record("not stuck")
+            return
+        }
+        #expect(error.code == .exists)
+        #expect(try temporary.leaseState(running) == "busy")
         #expect(try temporary.bundles() == ["running/a@1", "done/a"])
         #expect(try temporary.names("done/a") == ["theirs"])
         #expect(try temporary.record(running).view.status == .completed)
+        try temporary.spool.root.rename("done/a", to: "done/theirs")
+        let end = words(of: stuck.end())
+        #expect(end == "moved")
+        #expect(try temporary.bundles() == ["done/a", "done/theirs"])
+    }
+
+    // It was taken for a lost lease, and let go.
+    @Test func `a state that is not there for a moment loses no claim`() throws {
+        let claim = try temporary.claim()
+        try temporary.spool.root.removeDirectory("failed")
+        guard case .stuck(let stuck, let error) = claim.fail("No.") else {
+            Issue.record("not stuck")
+            return
+        }
+        #expect(error.code == .notFound)
+        try temporary.makeDirectory("failed")
+        let end = words(of: stuck.end())
+        #expect(end == "moved")
+        #expect(try temporary.bundles() == ["failed/a"])
     }
 
     @Test func `an end that the disk did not allow goes on when it does`() throws {
@@ -157,8 +180,9 @@ import Testing
             return
         }
         try temporary.write(running / "out.1.part", Sample.png)
-        // In the way of the record's temporary name.
-        try temporary.makeDirectory(running / "status.1.tmp")
+        // In the way of the record's name.
+        try temporary.spool.root.rename(running / "status.json", to: "status.json")
+        try temporary.makeDirectory(running / "status.json")
         let model = try #require(ModelName("rules"))
         guard case .stuck(let stuck, let error) = claim.complete(model: model, seed: 1) else {
             Issue.record("not stuck")
@@ -166,7 +190,7 @@ import Testing
         }
         #expect(error.code == .isADirectory)
         #expect(try temporary.leaseState(running) == "busy")
-        try temporary.spool.root.removeDirectory(running / "status.1.tmp")
+        try temporary.spool.root.removeDirectory(running / "status.json")
         let end = words(of: stuck.end())
         #expect(end == "moved")
         #expect(try temporary.bundles() == ["done/a"])
