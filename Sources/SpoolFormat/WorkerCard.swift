@@ -26,7 +26,7 @@ public struct WorkerCard: Codable, Hashable, Sendable {
     public let host: String
     /// What it does.
     public var state: State
-    /// Why its pipeline does not start.
+    /// Why its pipeline does not start, or what it is blocked by.
     public var error: String?
     /// The model its pipeline has ready.
     public var model: String?

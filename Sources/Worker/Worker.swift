@@ -28,15 +28,10 @@ public final class Worker {
         /// The pipeline has done it, but the machine did not let us look at the output yet.
         var unread: (seed: Int64, again: Moment)?
 
+        /// A pipeline that has done its part is not blamed for the time that goes by.
+        var timeLimit: Moment? { unread == nil ? deadline : nil }
+
         consuming func giveUpClaim() -> Claim { claim }
-    }
-
-    /// An end that the disk did not allow yet.
-    final class PendingEnd {
-        var claim: Claim?
-        let again = Moment.now + Worker.patience
-
-        init(_ claim: consuming Claim) { self.claim = consume claim }
     }
 
     enum State {
@@ -59,7 +54,7 @@ public final class Worker {
     var pipeline: Pipeline?
     var state = State.down
     var run: Run?
-    /// At most two: the job that ended, and the one that was sent ahead.
+    /// Jobs that have ended, but not on the disk.
     var pending: [PendingEnd] = []
     var lastEnded: JobID?
     var models: [String] = []
@@ -166,7 +161,7 @@ public final class Worker {
 
     private func setTimer() {
         var moments = [retry, restart, graceEnd, farewell].compactMap { $0 }
-        moments += [run?.deadline, run?.cancelEnd, run?.unread?.again].compactMap { $0 }
+        moments += [run?.timeLimit, run?.cancelEnd, run?.unread?.again].compactMap { $0 }
         moments += pending.map(\.again)
         if case .loading(let until) = state { moments.append(until) }
         timer?.set(moments.min())
@@ -175,7 +170,7 @@ public final class Worker {
     private func keepTime() throws(SystemError) {
         let now = Moment.now
         if let graceEnd, graceEnd <= now { runOutOfGrace() }
-        if let deadline = run?.deadline, deadline <= now { timeOut() }
+        if let limit = run?.timeLimit, limit <= now { timeOut() }
         if let end = run?.cancelEnd, end <= now { endCancelled() }
         if case .loading(let until) = state, until <= now {
             let seconds = DurationText.seconds(Worker.loadPatience)
@@ -208,9 +203,8 @@ public final class Worker {
 
     /// Claims and sends a job if the pipeline is free.
     func work() throws(SystemError) {
-        guard case .ready = state, run == nil, pending.isEmpty, !isStopping, !isStale else {
-            return
-        }
+        guard case .ready = state, run == nil, !isStopping, !isStale else { return }
+        if let obstacle { return post.update { $0.block("\(obstacle)") } }
         guard let claim = try next() else { return post.update { $0.rest() } }
         try start(claim)
     }

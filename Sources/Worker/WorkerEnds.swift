@@ -1,5 +1,5 @@
-// How a worker's jobs end. What the disk does not allow is kept and tried again; a lease that is not
-// ours any more ends everything (R3).
+// How a worker's jobs end. What the disk does not allow is kept and tried again, while the next jobs
+// run; a lease that is not ours any more ends everything (R3).
 
 internal import Linux
 internal import Spool
@@ -46,17 +46,46 @@ extension Worker {
         }
     }
 
-    /// Takes note of an end. What the disk did not allow is tried again, and nothing is claimed
-    /// meanwhile: it would end in the same way.
-    private func end(_ end: consuming Claim.End, of id: JobID?) {
+    /// An end that the disk, or a foreign hand, did not allow yet.
+    final class PendingEnd {
+        var claim: Claim?
+        let error: SystemError
+        let delay: Duration
+        let again: Moment
+
+        /// `former` is the wait before the try that failed now.
+        init(_ claim: consuming Claim, _ error: SystemError, after former: Duration?) {
+            self.claim = consume claim
+            self.error = error
+            delay = PendingEnd.wait(after: former)
+            again = .now + delay
+        }
+
+        /// Short at first, for what passes by itself; then as for all that the disk does not allow.
+        static func wait(after former: Duration?) -> Duration {
+            former.map { min($0 * 2, Worker.patience) } ?? .milliseconds(100)
+        }
+    }
+
+    /// What keeps jobs from ending and would keep the next one too: nothing is claimed then.
+    ///
+    /// One bundle's error is its own, and keeps nobody waiting. So many at once have one cause,
+    /// unless it is names that are taken.
+    var obstacle: SystemError? {
+        if let general = pending.first(where: { $0.error.isGeneral }) { return general.error }
+        let errors = pending.map(\.error).filter { $0.code != .exists }
+        return errors.count < 3 ? nil : errors.first
+    }
+
+    /// Takes note of an end. What was not allowed is tried again, `former` being the last wait.
+    private func end(_ end: consuming Claim.End, of id: JobID?, after former: Duration? = nil) {
         switch consume end {
         case .moved(let record): tell(record)
         // The pipeline may have the next job already; of this one it knows nothing any more.
         case .lost: if let id { logLoss(of: id) }
         case .stuck(let claim, let error):
             spool.log.write(error, while: "Ending a job", job: id)
-            pending.append(PendingEnd(claim))
-            if run == nil { post.update { $0.block("\(error)") } }
+            pending.append(PendingEnd(claim, error, after: former))
         }
     }
 
@@ -66,7 +95,7 @@ extension Worker {
         for stuck in due {
             guard let claim = stuck.claim.take() else { continue }
             let id = claim.attempt.id
-            end(claim.end(), of: id)
+            end(claim.end(), of: id, after: stuck.delay)
         }
     }
 

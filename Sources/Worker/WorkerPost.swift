@@ -70,6 +70,7 @@ extension WorkerCard {
     /// It has no job.
     mutating func rest() {
         state = .idle
+        error = nil
         jobID = nil
         claim = nil
         startedAt = nil
@@ -79,13 +80,14 @@ extension WorkerCard {
     /// It begins a job.
     mutating func begin(_ job: JobView, claim: Int) {
         state = .busy
+        error = nil
         jobID = job.id
         self.claim = claim
         startedAt = job.startedAt
         progress = 0
     }
 
-    /// Its job has ended, and the disk does not let it say so.
+    /// Jobs have ended, and the disk does not let it say so.
     mutating func block(_ error: String) {
         rest()
         state = .blocked

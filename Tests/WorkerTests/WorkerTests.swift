@@ -28,6 +28,20 @@ import Testing
                 *'"directory"'*) mkdir "$output"; echo "$done" ;;
                 *'"stranger"'*) echo '{"event":"done","job_id":"x","seed":7}' ;;
                 *'"hang"'*) ;;
+                *'"damaged"'*)
+                    cp "$image" "$output"
+                    printf '\0\0\0\0' | dd of="$output" bs=1 seek=2000 conv=notrunc 2>/dev/null
+                    echo "$done" ;;
+                *'"messy"'*)
+                    (umask 077; cp "$image" "$output"; mkdir -p "${output%/*}/cache/deep"
+                    touch "${output%/*}/tmpx")
+                    echo "$done" ;;
+                *'"obstacle"'*)
+                    cp "$image" "$output"
+                    mkdir -p "${output%/*}/new/in"
+                    mv "${output%/*}/status.json" "${output%/*}/new/in"
+                    mv "${output%/*}/new" "${output%/*}/status.json"
+                    echo "$done" ;;
                 esac
             done
             """#)
@@ -60,6 +74,10 @@ import Testing
         ("garbage", 2, "no message of the protocol: 'hello'"),
         ("nothing", 2, "The pipeline said it was done but wrote no output file."),
         ("directory", 2, "The pipeline's output is not a file but a directory."),
+        (
+            "damaged", 2,
+            "The pipeline's output is damaged: the checksum of its part at byte"
+        ),
         ("stranger", 2, "The pipeline speaks of the job 'x', which it was not given."),
     ])
     func `what the pipeline does wrong ends the job, and the next one runs`(
@@ -138,6 +156,85 @@ import Testing
             try temporary.bundles() == ["queued/other", "done/mine"]
         }
         try stop(worker) { end }
+    }
+
+    // A pipeline makes its file with mkstemp, mode 600: no station could read the result.
+    @Test func `a result is readable, and nothing else of the pipeline's is left`() throws {
+        try admit("a", "messy")
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in try temporary.bundles() == ["done/a"] }
+        let result = try #require(try record("done/a").view.resultPath)
+        #expect(
+            try temporary.names("done/a")
+                == ["a.png", "lease", result, "request.json", "status.json"].sorted())
+        for name in [result, "a.png", "request.json", "status.json"] {
+            let mode = try temporary.spool.root.status(of: "done/a" / Path(name))?.mode
+            #expect(mode == 0o644, "\(name)")
+        }
+        try stop(worker) { end }
+    }
+
+    // MARK: Ends that are not allowed
+
+    // One name that was taken kept all other jobs from running.
+    @Test func `a job whose place is taken waits for it, and the next ones run`() throws {
+        for id in ["a", "b", "c", "d"] {
+            try admit(id, "good")
+            try temporary.write(Path("done/\(id)"), "theirs")
+        }
+        try admit("next", "good")
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in
+            try temporary.spool.root.status(of: "done/next")?.kind == .directory
+        }
+        #expect(try temporary.names("running") == ["a@1", "b@1", "c@1", "d@1"])
+        #expect(try temporary.text("done/a") == "theirs")
+        for id in ["a", "b", "c", "d"] {
+            try temporary.spool.root.remove(Path("done/\(id)"))
+        }
+        try temporary.run { [self] in
+            try temporary.bundles() == ["done/a", "done/b", "done/c", "done/d", "done/next"]
+        }
+        #expect(try record("done/a").claims == 1)
+        try stop(worker) { end }
+        #expect(try temporary.card("worker-1").jobsDone == 5)
+    }
+
+    // So many at once have one cause: whatever runs next would only heat the room.
+    @Test func `after the third end that fails nothing is claimed until one succeeds`() throws {
+        for id in ["a", "b", "c"] { try admit(id, "obstacle") }
+        // It is sent before the third end fails.
+        try admit("ahead", "good")
+        try admit("next", "good")
+        var end: Worker.WorkerEnd?
+        let worker = try Worker(temporary.spool, name: nil, on: temporary.loop) { end = $0 }
+        try temporary.run { [self] in
+            try temporary.cardIfPresent("worker-1")?.state == .blocked
+        }
+        #expect(
+            try temporary.bundles()
+                == ["queued/next", "running/a@1", "running/b@1", "running/c@1", "done/ahead"])
+        #expect(try temporary.card("worker-1").error?.contains("status.json") == true)
+        try temporary.spool.root.removeTree("running/b@1/status.json")
+        try temporary.run { [self] in
+            try temporary.bundles()
+                == ["running/a@1", "running/c@1", "done/ahead", "done/b", "done/next"]
+        }
+        try temporary.run { [self] in try temporary.card("worker-1").state == .idle }
+        #expect(try temporary.card("worker-1").error == nil)
+        try stop(worker) { end }
+        // Left to recovery.
+        #expect(try temporary.names("running") == ["a@1", "c@1"])
+    }
+
+    @Test func `an end is tried again soon, then every few seconds`() {
+        var waits: [Duration] = []
+        for _ in 1...8 { waits.append(Worker.PendingEnd.wait(after: waits.last)) }
+        #expect(
+            waits
+                == [100, 200, 400, 800, 1600, 3200, 5000, 5000].map { Duration.milliseconds($0) })
     }
 
     // I4: the bundle was taken away under the worker's feet.
