@@ -81,40 +81,44 @@ public final class JobQueue {
     /// of the sender that was served least recently.
     ///
     /// State before: `queued/ID`; after: `running/ID@N`, not yet durable (R2). Does not block.
-    /// `offers` tells whether this worker's pipeline has a model; nil stands for the default one.
-    public func next(offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
+    /// `now` and `wall` are the present. `offers` tells whether this worker's pipeline has a model;
+    /// nil stands for the default one.
+    public func next(
+        now: Moment = .now, wall: Int64 = WallClock.nanoseconds, offers: (String?) -> Bool
+    ) throws(SystemError) -> ClaimAttempt {
         let isFair = spool.settings.order == .fair
         // Without anything to choose from nobody is kept waiting.
         try drain()
         let turn = isFair && index.count > 0 ? try spool.lockTurns() : nil
         // Until the claim is made: the next one to choose sees whose turn it was.
         defer { withExtendedLifetime(turn) {} }
-        return try search(offers: offers)
+        return try search(now, wall, offers: offers)
     }
 
-    private func search(offers: (String?) -> Bool) throws(SystemError) -> ClaimAttempt {
+    private func search(
+        _ now: Moment, _ wall: Int64, offers: (String?) -> Bool
+    ) throws(SystemError) -> ClaimAttempt {
         try drain()
         if try spool.isPaused() { return .none(retry: nil, due: nil) }
-        let (now, moment) = (WallClock.nanoseconds, Moment.now)
         var nextDue: Int64?
         full = []
         for entry in try inOrder() {
             if unfit.contains(entry.id) || ordered.contains(entry.id) { continue }
-            if let until = broken[entry.id], until > moment { continue }
+            if let until = broken[entry.id], until > now { continue }
             if let sender = senders[entry.id], full.contains(sender) { continue }
-            switch try attempt(entry, now, offers: offers) {
+            switch try attempt(entry, now, wall, offers: offers) {
             case .claimed(let claim): return .claimed(claim)
             case .none(_, let due): nextDue = due.map { min($0, nextDue ?? .max) } ?? nextDue
             }
             // What was at the head has another place: from the start again.
             if index.stamp(of: entry.id).map({ $0 != entry.stamp }) == true {
-                return try search(offers: offers)
+                return try search(now, wall, offers: offers)
             }
         }
         let retries =
             busy.values.map(\.until) + broken.values + slotWaits.values.map(\.until)
         // What is past was asked for just now, and waits for something else.
-        return .none(retry: retries.filter { $0 > moment }.min(), due: nextDue)
+        return .none(retry: retries.filter { $0 > now }.min(), due: nextDue)
     }
 
     private func inOrder() throws(SystemError) -> [QueueIndex.Entry] {
@@ -142,24 +146,24 @@ public final class JobQueue {
     /// One bundle's error is its own: it is passed over for a while like a locked one. What the
     /// next one would meet as well is thrown: nobody is overtaken for it (I6).
     private func attempt(
-        _ entry: QueueIndex.Entry, _ now: Int64, offers: (String?) -> Bool
+        _ entry: QueueIndex.Entry, _ now: Moment, _ wall: Int64, offers: (String?) -> Bool
     ) throws(SystemError) -> ClaimAttempt {
         let id = entry.id
         do throws(SystemError) {
-            if entry.stamp > now, let due = try due(id), due > now {
+            if entry.stamp > wall, let due = try due(id), due > wall {
                 return .none(retry: nil, due: due)
             }
-            return try claim(entry, offers: offers)
+            return try claim(entry, now, offers: offers)
         } catch {
             if error.isGeneral { throw error }
             spool.log.write(error, while: "Claiming job \(id.short)", job: id)
-            broken[id] = .now + .seconds(5)
+            broken[id] = now + .seconds(5)
             return .none(retry: nil, due: nil)
         }
     }
 
     private func claim(
-        _ entry: QueueIndex.Entry, offers: (String?) -> Bool
+        _ entry: QueueIndex.Entry, _ now: Moment, offers: (String?) -> Bool
     ) throws(SystemError) -> ClaimAttempt {
         let id = entry.id
         let bundle = Path.bundle(.queued, id)
@@ -170,9 +174,9 @@ public final class JobQueue {
             return .none(retry: nil, due: nil)
         case .busy:
             // I6: whoever comes by asks for it, lest a younger one goes first; that costs no patience.
-            if let wait = busy[id], wait.until > .now { return .none(retry: nil, due: nil) }
+            if let wait = busy[id], wait.until > now { return .none(retry: nil, due: nil) }
             let delay = min((busy[id]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
-            busy[id] = (.now + delay, delay)
+            busy[id] = (now + delay, delay)
             return .none(retry: nil, due: nil)
         case .held(let held): lease = held
         }
@@ -208,7 +212,7 @@ public final class JobQueue {
         }
         // R10: before the claim.
         guard let slot = try spool.slot(of: sender, limit: limit) else {
-            waitForSlot(of: sender, id)
+            waitForSlot(of: sender, id, now)
             return .none(retry: nil, due: nil)
         }
         slotWaits[sender] = nil
@@ -216,12 +220,12 @@ public final class JobQueue {
     }
 
     /// The others of this sender are not asked for in this search.
-    private func waitForSlot(of sender: StationName?, _ id: JobID) {
+    private func waitForSlot(of sender: StationName?, _ id: JobID, _ now: Moment) {
         senders[id] = .some(sender)
         full.insert(sender)
-        if let wait = slotWaits[sender], wait.until > .now { return }
+        if let wait = slotWaits[sender], wait.until > now { return }
         let delay = min((slotWaits[sender]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
-        slotWaits[sender] = (.now + delay, delay)
+        slotWaits[sender] = (now + delay, delay)
     }
 
     private func take(
