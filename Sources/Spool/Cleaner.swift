@@ -1,5 +1,6 @@
 // Cleanup as a role inside `run`: sleeps until the next bundle expires. What arrives meanwhile can
-// only bring that moment nearer, which its event tells.
+// only bring that moment nearer, which its event tells. Another cleanup that is at work, or hangs,
+// does not keep this process from its other roles: it is asked again, as R7 asks for a lease.
 
 public import Linux
 internal import SpoolFormat
@@ -12,6 +13,8 @@ public final class Cleaner {
     private var states: [Inotify.Watch: JobState] = [:]
     private var next: Timestamp?
     private var timer: Timer?
+    /// Another cleanup is at work: since when, and how long until the next look.
+    private var other: (since: Moment, delay: Duration)?
 
     /// Sweeps now, and from then on as `loop` tells.
     public init(_ spool: Spool, on loop: EventLoop) throws(SystemError) {
@@ -56,9 +59,21 @@ public final class Cleaner {
         timer?.set(wall: next?.nanoseconds)
     }
 
+    private func wait() {
+        let (since, former) = other ?? (.now, .milliseconds(25))
+        let delay = min(former * 2, .seconds(5))
+        other = (since, delay)
+        if Moment.now - since >= Retention.patience {
+            spool.log.write(.isTaken(Retention.lock), while: "Waiting for another cleanup")
+        }
+        next = nil
+        wake(after: delay)
+    }
+
     private func sweep() {
         do throws(SystemError) {
-            let sweep = try retention.sweep(asOf: .now)
+            guard let sweep = try retention.sweepUnlessBusy(asOf: .now) else { return wait() }
+            other = nil
             sweep.log(to: spool.log)
             next = sweep.nextExpiry
             timer?.set(wall: next?.nanoseconds)

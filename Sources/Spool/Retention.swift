@@ -53,10 +53,28 @@ public struct Retention {
 
     /// Removes everything whose time is up.
     ///
-    /// State before: `done/`, `failed/` or `rejected/`; after: gone. Blocks for the disk.
+    /// State before: `done/`, `failed/` or `rejected/`; after: gone. Blocks for the disk, and until
+    /// another cleanup is over.
     public func sweep(asOf now: Timestamp) throws(SystemError) -> Sweep {
-        let lock = try spool.root.openOrCreate(.hidden(SpoolFile.Hidden.totalsLock), mode: 0o600)
+        let lock = try lockFile()
         try lock.lock()
+        return try sweepLocked(asOf: now)
+    }
+
+    /// The same, but nil when another cleanup is at work: it may hang, and is not waited for.
+    public func sweepUnlessBusy(asOf now: Timestamp) throws(SystemError) -> Sweep? {
+        let lock = try lockFile()
+        return try lock.tryLock() ? try sweepLocked(asOf: now) : nil
+    }
+
+    private func lockFile() throws(SystemError) -> File {
+        try spool.root.openOrCreate(Retention.lock, mode: 0o600)
+    }
+
+    /// Who holds it sweeps (R14).
+    static let lock = Path.hidden(SpoolFile.Hidden.totalsLock)
+
+    private func sweepLocked(asOf now: Timestamp) throws(SystemError) -> Sweep {
         var sweep = Sweep()
         if try !emptyTrash() { sweep.lookAgain(at: now.advanced(by: Retention.patience)) }
         var trashed: [(entry: Trashed, id: JobID)] = []
@@ -85,7 +103,7 @@ public struct Retention {
     /// Finishes what a crash of a sweep left in the trash.
     func recover() throws(SystemError) {
         guard try !spool.names(in: trash).isEmpty else { return }
-        let lock = try spool.root.openOrCreate(.hidden(SpoolFile.Hidden.totalsLock), mode: 0o600)
+        let lock = try lockFile()
         // Who holds it empties the trash.
         if try lock.tryLock() { _ = try emptyTrash() }
     }

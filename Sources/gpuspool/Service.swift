@@ -36,6 +36,7 @@ final class Service {
     private let invocation: Invocation
     private let roles: Roles
     private let grace: Duration?
+    private let name: WorkerName?
     private let log: Log
     private let path: Path
     private let loop: EventLoop
@@ -65,6 +66,13 @@ final class Service {
                 throw Failure(.usage, "--grace is '\(text)'; it must be seconds, like 25.")
             }
             return grace
+        }
+        name = try invocation.text("--name").map { text in
+            guard let name = WorkerName(text) else {
+                throw Failure(
+                    .usage, "--name is '\(text.excerpt)'; it must be \(WorkerName.rule).")
+            }
+            return name
         }
         log = try invocation.log()
         path = (try? Host.resolve(invocation.spoolPath)) ?? invocation.spoolPath
@@ -151,12 +159,12 @@ final class Service {
             if roles.contains(.watch) { staff.watcher = try startWatcher(spool) }
             if roles.contains(.work) {
                 staff.worker = try Worker(
-                    spool, name: try invocation.text("--name"), on: loop
+                    spool, name: name?.description, on: loop
                 ) { [unowned self] in workerEnded($0) }
             }
         } catch let error as SystemError where error.isDiskFull && roles.contains(.clean) {
             // Cleanup makes room; it must not wait for those who need it.
-            try? Retention(spool).sweep(asOf: .now).log(to: log)
+            try? Retention(spool).sweepUnlessBusy(asOf: .now)?.log(to: log)
             throw error
         }
         if roles.contains(.clean) { staff.cleaner = try Cleaner(spool, on: loop) }

@@ -27,6 +27,23 @@ import Testing
         #expect(try worker.stop() == .status(0))
     }
 
+    // The watcher and the worker beside it stood still, and heard no SIGTERM.
+    @Test func `another cleanup that hangs does not hold up a service`() throws {
+        try TestSpool.use { spool in
+            let lock = spool.path / ".spool/totals.lock"
+            let other = try spool.startShell("exec flock \(lock) sleep 1000")
+            _ = try spool.wait(for: "its lock") {
+                try spool.isTrue("! flock -n \(lock) true") ? true : nil
+            }
+            let pipeline = try FakePipeline(in: spool)
+            let service = try spool.start("run", "--set", pipeline.setting)
+            try spool.drop("a")
+            _ = try spool.view(of: "a", is: "completed")
+            #expect(try service.stop() == .status(0))
+            other.kill()
+        }
+    }
+
     static let lives: [(setting: String, gone: String, state: String)] = [
         ("RESULT_TTL_SECONDS", "good", "done"), ("FAILED_TTL_SECONDS", "bad", "failed"),
         ("REJECTED_TTL_SECONDS", "wrong", "rejected"),

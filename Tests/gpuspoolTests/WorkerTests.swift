@@ -227,6 +227,18 @@ import Testing
         }
     }
 
+    @Test(arguments: ["run", "work"], ["../x", "a/b", "", ".x"])
+    func `a name that is no plain file name is refused`(command: String, name: String) throws {
+        try TestSpool.use { spool in
+            let outcome = try spool.run(command, "--name", name)
+            #expect(outcome.status == 2)
+            #expect(
+                outcome.error == "gpuspool: --name is '\(name)'; it must be 1 to 64 bytes "
+                    + "without / and control characters, not starting with . or -.\n")
+            #expect(try spool.names(".spool").allSatisfy { !"\($0)".hasPrefix("x.") })
+        }
+    }
+
     @Test func `qwen is not there yet and says so`() throws {
         try TestSpool.use { spool in
             let outcome = try spool.run("run", "--set", "PIPELINE=qwen")
