@@ -10,28 +10,58 @@ public struct JobLookup {
 
     /// The job's view; nil when there is no such job.
     ///
-    /// Looked for in the order in which jobs move, so that one on its way is not missed.
+    /// Looked for in the order in which jobs move, so that one on its way is not missed. What is
+    /// unreadable is an error only where nothing else tells of the job.
     public func view(of id: JobID) throws(SystemError) -> JobView? {
-        let shown = try spool.read(.view(of: id))
-            .flatMap { JSONText.decode(JobView.self, from: $0) }
-        if let record = try readable({ () throws(SystemError) in try queued(id) }) {
-            return merge(record, .queued, shown)
+        var obstacle: SystemError?
+        let shown = try tolerating(&obstacle) { () throws(SystemError) in
+            try view(at: .view(of: id))
         }
-        if let record = try readable({ () throws(SystemError) in try running(id) }) {
-            return merge(record, .processing, shown)
-        }
+        if let view = try live(id, shown, &obstacle) { return view }
         for state in JobState.finished {
-            if let record = try spool.record(in: .bundle(state, id), of: id) {
-                var view = record.view
+            let record = try tolerating(&obstacle) { () throws(SystemError) in
+                try spool.record(in: .bundle(state, id), of: id)
+            }
+            if var view = record?.view {
                 if shown?.status == view.status { view.waitingFor = shown?.waitingFor }
                 return view
             }
         }
         // It may have been given back, or retried, between the looks.
-        if let record = try readable({ () throws(SystemError) in try queued(id) }) {
-            return merge(record, .queued, shown)
-        }
+        if let view = try live(id, shown, &obstacle) { return view }
+        if shown == nil, let obstacle { throw obstacle }
         return shown
+    }
+
+    /// A view as it was written; nil when there is none, or a damaged one.
+    public func view(at path: Path) throws(SystemError) -> JobView? {
+        try spool.read(path).flatMap { JSONText.decode(JobView.self, from: $0) }
+    }
+
+    private func live(_ id: JobID, _ shown: JobView?, _ obstacle: inout SystemError?)
+        throws(SystemError) -> JobView?
+    {
+        var hidden: SystemError?
+        let waiting = try tolerating(&hidden) { () throws(SystemError) in try queued(id) }
+        if let waiting { return merge(waiting, .queued, shown) }
+        let claimed = try tolerating(&hidden) { () throws(SystemError) in try running(id) }
+        if let claimed { return merge(claimed, .processing, shown) }
+        // `queued/` and `running/` are the service's own: others go by the view.
+        if let hidden, !hidden.isPermission { obstacle = obstacle ?? hidden }
+        return nil
+    }
+
+    /// What `body` gives; nil where one file's error is in the way, which is noted.
+    private func tolerating<Found>(
+        _ obstacle: inout SystemError?, _ body: () throws(SystemError) -> Found?
+    ) throws(SystemError) -> Found? {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            if error.isGeneral { throw error }
+            obstacle = obstacle ?? error
+            return nil
+        }
     }
 
     /// The IDs of all jobs in a state.
@@ -75,18 +105,6 @@ public struct JobLookup {
             }
         }
         return nil
-    }
-
-    /// `queued/` and `running/` are the service's own: others go by the view.
-    private func readable(_ body: () throws(SystemError) -> JobRecord?) throws(SystemError)
-        -> JobRecord?
-    {
-        do throws(SystemError) {
-            return try body()
-        } catch {
-            guard error.isPermission else { throw error }
-            return nil
-        }
     }
 
     private func merge(_ record: JobRecord, _ status: JobStatus, _ shown: JobView?) -> JobView {

@@ -112,8 +112,10 @@ public struct Verification {
         try lookAtLayout()
         try lookForDoubles()
         for state in JobState.allCases {
-            for name in try spool.names(in: Path(state)).sorted() {
-                look(at: Subject(state: state, name: name))
+            try tolerating(Path(state)) { (verification) throws(SystemError) in
+                for name in try verification.spool.names(in: Path(state)).sorted() {
+                    verification.look(at: Subject(state: state, name: name))
+                }
             }
         }
         try lookAtStaging()
@@ -121,6 +123,16 @@ public struct Verification {
         lookForRepeatedOrders()
         try count()
         try lookAtHousekeeping()
+    }
+
+    /// One thing that cannot be read is a finding, and hides no other.
+    mutating func tolerating(
+        _ path: Path, _ body: (inout Verification) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        do throws(SystemError) { try body(&self) } catch {
+            if error.isGeneral { throw error }
+            add(Flaw(.error, .i1, "cannot be read: \(error.withRemedy)"), path)
+        }
     }
 
     private mutating func lookAtLayout() throws(SystemError) {

@@ -122,8 +122,10 @@ extension Verification {
             guard let id = sighting.subject.id, let told = sighting.status else { continue }
             let isShown = shown.remove(id) != nil
             let expected = sighting.subject.state == .running ? .processing : told
-            let view = try isShown ? spool.read(.view(of: id)) : nil
-            let status = view.flatMap { JSONText.decode(JobView.self, from: $0) }?.status
+            let view = try readable { () throws(SystemError) in
+                try isShown ? JobLookup(spool).view(at: .view(of: id)) : nil
+            }
+            let status = view.flatMap { $0 }?.status
             if status != expected, status != .held { old.append(Path(id)) }
         }
         let status = Path(SpoolFile.status)

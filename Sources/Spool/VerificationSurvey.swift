@@ -61,13 +61,20 @@ extension Verification {
     mutating func lookForDoubles() throws(SystemError) {
         var places: [JobID: Subject] = [:]
         for state in JobState.allCases {
-            for name in try spool.names(in: Path(state)).sorted() {
+            // What cannot be listed or looked at is told with the bundles.
+            for name in try readable({ () throws(SystemError) in
+                try spool.names(in: Path(state)).sorted()
+            }) ?? [] {
                 let subject = Subject(state: state, name: name)
                 guard let id = subject.id else { continue }
-                guard try spool.root.status(of: subject.path)?.kind == .directory,
-                    let other = places.updateValue(subject, forKey: id),
-                    try stand(other.path, subject.path)
-                else { continue }
+                let other = try readable { () throws(SystemError) -> Subject? in
+                    guard try spool.root.status(of: subject.path)?.kind == .directory,
+                        let other = places.updateValue(subject, forKey: id),
+                        try stand(other.path, subject.path)
+                    else { return nil }
+                    return other
+                }
+                guard case let other?? = other else { continue }
                 let flaw = Flaw(.error, .i1, "is the same job as '\(other.path)'", .double)
                 add(flaw, subject.path) { [self] (mender) throws(SystemError) in
                     try mender.separate(other, subject) { (subject) throws(SystemError) in
@@ -75,6 +82,14 @@ extension Verification {
                     }
                 }
             }
+        }
+    }
+
+    /// What `look` gives; nil where one thing's error is in the way.
+    func readable<Found>(_ look: () throws(SystemError) -> Found) throws(SystemError) -> Found? {
+        do throws(SystemError) { return try look() } catch {
+            if error.isGeneral { throw error }
+            return nil
         }
     }
 
@@ -129,9 +144,11 @@ extension Verification {
         for state in [JobState.queued, .running, .queued] {
             for name in try spool.names(in: Path(state)) {
                 let subject = Subject(state: state, name: name)
-                guard let id = subject.id, let record = try spool.record(in: subject.path, of: id)
-                else { continue }
-                now[id] = record.orderNanoseconds
+                guard let id = subject.id else { continue }
+                let record = try readable { () throws(SystemError) in
+                    try spool.record(in: subject.path, of: id)
+                }
+                if case let record?? = record { now[id] = record.orderNanoseconds }
             }
         }
         let live = Set(

@@ -220,9 +220,10 @@ private struct Replay {
     }
 
     func run() throws -> ExitCode {
-        var code = ExitCode.done
+        let listing = try Listing(of: [.failed], in: JobLookup(try invocation.spool()))
+        var code = listing.code
         var isFirst = true
-        for id in try deadLetters() {
+        for id in deadLetters(of: listing.views) {
             if !isFirst { Moment.pause(pause) }
             isFirst = false
             let answer = try Control.retry(Path(id), invocation)
@@ -233,14 +234,9 @@ private struct Replay {
     }
 
     /// The oldest first.
-    private func deadLetters() throws -> [JobID] {
-        let lookup = JobLookup(try invocation.spool())
-        var letters: [JobView] = []
-        for id in try lookup.ids(in: .failed) {
-            guard let view = try lookup.view(of: id), view.isDeadLetter else { continue }
-            letters.append(view)
-        }
-        return letters.sorted { ($0.completedAt, $0.id) < ($1.completedAt, $1.id) }.map(\.id)
+    private func deadLetters(of views: [JobView]) -> [JobID] {
+        views.filter(\.isDeadLetter)
+            .sorted { ($0.completedAt, $0.id) < ($1.completedAt, $1.id) }.map(\.id)
     }
 }
 

@@ -51,16 +51,10 @@ extension Subcommand {
             states = [state]
         }
         let station = try invocation.text("--station")
-        let lookup = JobLookup(try invocation.spool())
-        var views: [JobView] = []
-        for state in states {
-            for id in try lookup.ids(in: state) {
-                guard let view = try lookup.view(of: id) else { continue }
-                if station == nil || view.station == station { views.append(view) }
-            }
-        }
+        let listing = try Listing(of: states, in: JobLookup(try invocation.spool()))
+        let views = listing.views.filter { station == nil || $0.station == station }
         try invocation.print(views, or: views.map(\.line).joined())
-        return .done
+        return listing.code
     }
 
     private static func show(queueOf spool: Spool, _ invocation: Invocation) throws {
@@ -77,6 +71,34 @@ extension Subcommand {
             )
         }
         try invocation.print(view, or: view.lines)
+    }
+}
+
+/// The jobs of some states. One that cannot be read is told, and hides no other.
+struct Listing {
+    private(set) var views: [JobView] = []
+    /// Whether all could be read.
+    private(set) var code = ExitCode.done
+
+    init(of states: [JobState], in lookup: JobLookup) throws {
+        for state in states {
+            for id in try readable(state.rawValue, { try lookup.ids(in: state) }) ?? [] {
+                let view = try readable("job \(id)") { try lookup.view(of: id) }
+                if case let view?? = view { views.append(view) }
+            }
+        }
+    }
+
+    private mutating func readable<Found>(_ what: String, _ look: () throws -> Found) throws
+        -> Found?
+    {
+        do {
+            return try look()
+        } catch let error as SystemError where !error.isGeneral {
+            try StandardStream.error.write("gpuspool: \(what): \(error.withRemedy)\n")
+            code = .systemError
+            return nil
+        }
     }
 }
 

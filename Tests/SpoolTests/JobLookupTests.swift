@@ -66,6 +66,20 @@ import Testing
         #expect(try find("a")?.waitingFor == nil)
     }
 
+    // One file that was unreadable hid the job, and in a list all others.
+    @Test func `what cannot be read is told by what can`() throws {
+        try temporary.admitAndFail("a")
+        try temporary.link("status/a.json", to: "elsewhere")
+        #expect(try find("a")?.status == .failed)
+        try temporary.spool.root.remove("status/a.json")
+        try temporary.spool.root.rename("failed/a/status.json", to: "record")
+        try temporary.link("failed/a/status.json", to: "../../record")
+        let error = #expect(throws: SystemError.self) { try find("a") }
+        #expect(error?.code == .symbolicLink)
+        try show("a", .failed, position: nil)
+        #expect(try find("a")?.status == .failed)
+    }
+
     @Test func `a job that is still being received is known by its view alone`() throws {
         try show("a", .receiving, position: nil)
         #expect(try find("a")?.status == .receiving)

@@ -22,6 +22,35 @@ import Testing
         }
     }
 
+    @Test func `a list tells what it cannot read, and lists the rest`() throws {
+        try TestSpool.use { spool in
+            let watcher = try spool.start("watch")
+            for id in ["a", "b", "c"] {
+                try spool.drop(id)
+                _ = try spool.view(of: id, is: "queued")
+            }
+            #expect(try watcher.stop() == .status(0))
+            try spool.shell(
+                """
+                rm status/b.json; mv queued/b/status.json record
+                ln -s ../../record queued/b/status.json
+                """)
+            for words in [["list"], ["list", "--json"], ["list", "--state", "queued"]] {
+                let outcome = try spool.runWords(["--spool", "\(spool.path)"] + words)
+                #expect(outcome.status == 71)
+                #expect(outcome.error.hasPrefix("gpuspool: job b: open '"), "\(outcome)")
+                #expect(outcome.error.split(separator: "\n").count == 1)
+                for id in ["a", "c"] { #expect(outcome.output.contains(id), "\(outcome)") }
+            }
+            let status = try spool.run("status", "b")
+            #expect(status.status == 71)
+            #expect(try spool.run("status", "a").status == 0)
+            let verified = try spool.run("verify")
+            #expect(verified.status == 1)
+            #expect(verified.output.contains("queued/b"), "\(verified)")
+        }
+    }
+
     private static let canBeNobody: Bool = {
         let words = setpriv + [Program.path, "--version"]
         let result = try? Command.run(words[0], Array(words.dropFirst()), timeout: .seconds(10))
