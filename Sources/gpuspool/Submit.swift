@@ -75,12 +75,32 @@ private final class Submission {
         }
         photo = try Submission.read(operands[0])
         hash = SHA256.hex(of: photo)
-        let file = operands[0].lastComponent
-        stem = invocation.path("--name") ?? Path(DropName.stem(of: file.bytes))
-        let suffix = file.bytes.dropFirst(DropName.stem(of: file.bytes).count)
-        imageName = Path(stem.bytes + suffix)
+        (stem, imageName) = try Submission.names(
+            operands[0].lastComponent, invocation.path("--name"), photo)
         box = try Submission.box(invocation, spool)
         request = try Submission.request(invocation, operands[1], imageName, hash)
+    }
+
+    /// The drop's own name and its image's, both such as the door takes.
+    private static func names(_ file: Path, _ name: Path?, _ photo: [UInt8]) throws
+        -> (stem: Path, image: Path)
+    {
+        let own = DropName.stem(of: file.bytes)
+        let stem = name?.bytes ?? own
+        var suffix = ".jpg"
+        if case .whole(let header) = ImageProbe.examine(photo), header.format == .png {
+            suffix = ".png"
+        }
+        guard !stem.contains(UInt8(ascii: "/")), case .image = DropName(stem + suffix.utf8) else {
+            throw Failure(
+                .usage,
+                "'\(Path(stem))' is no name for a drop: the door never takes it. "
+                    + "Give the drop another one with --name.")
+        }
+        // `photo.jpg.part` and `photo.tmp` would wait for the end of their upload for ever.
+        let image = stem + file.bytes.dropFirst(own.count)
+        if case .image = DropName(image) { return (Path(stem), Path(image)) }
+        return (Path(stem), Path(stem + suffix.utf8))
     }
 
     private static func read(_ path: Path) throws -> [UInt8] {
@@ -167,12 +187,16 @@ private final class Submission {
             // ID, STATION.ID, ID~k hold the drop's own name; what cannot be an ID is drop-XXXXXXXX.
             $0.description.contains(stem.description) || $0.description.hasPrefix("drop-")
         }
+        let lookup = JobLookup(spool)
         return try mine.compactMap { name in
-            guard let bytes = try spool.read(Path(SpoolFile.status) / name),
-                let view = JSONText.decode(JobView.self, from: bytes),
-                view.droppedAs == stem.description
-            else { return nil }
-            return view
+            do throws(SystemError) {
+                let view = try lookup.view(at: Path(SpoolFile.status) / name)
+                return view?.droppedAs == stem.description ? view : nil
+            } catch {
+                // Another drop's; ours can be read, for it is new.
+                if error.isGeneral { throw error }
+                return nil
+            }
         }
     }
 

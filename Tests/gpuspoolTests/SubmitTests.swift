@@ -129,6 +129,38 @@ import Testing
         }
     }
 
+    /// The door takes none of these names: their drops waited for the end of an upload for ever.
+    @Test(arguments: ["x.tmp", "x.jpg.part", "x.png~", "x.retry", "x.json", "x.lock"])
+    func `a photo with the name of a temporary file is dropped under a better one`(name: String)
+        throws
+    {
+        try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            _ = try spool.wait(for: "the watcher") { try spool.json("queue.json") }
+            try spool.shell("cp $PHOTOS/cat.png '../\(name)'")
+            let outcome = try spool.run("submit", "\(spool.folder)/\(name)", "blur", "--json")
+            #expect(outcome.status == 0, "\(outcome)")
+            let stem = name.contains("jpg") ? "x.jpg" : "x"
+            let request = try #require(try spool.json("queued" / Path(stem) / "request.json"))
+            #expect(request["image"]?.text == "\(stem).png")
+            #expect(try spool.names("incoming").isEmpty)
+        }
+    }
+
+    @Test(arguments: [".x", "~$x", "_unpack_x", "a/b", ""])
+    func `a name that the door never takes is refused`(name: String) throws {
+        try TestSpool.use { spool in
+            _ = try spool.start("watch")
+            _ = try spool.wait(for: "the watcher") { try spool.json("queue.json") }
+            let outcome = try spool.run("submit", photo, "blur", "--name", name)
+            #expect(outcome.status == 2)
+            #expect(
+                outcome.error == "gpuspool: '\(name)' is no name for a drop: "
+                    + "the door never takes it. Give the drop another one with --name.\n")
+            #expect(try spool.names("incoming").isEmpty)
+        }
+    }
+
     @Test func `a station's submission goes through its box`() throws {
         try TestSpool.use { spool in
             _ = try spool.start("watch")
