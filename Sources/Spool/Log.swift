@@ -31,8 +31,12 @@ public struct Log: Sendable {
 
     /// A log in this format.
     public init(format: Format = .text) {
+        self.init(format: format, isForPerson: StandardStream.error.isTerminal)
+    }
+
+    init(format: Format, isForPerson: Bool) {
         self.format = format
-        hasPrefix = !StandardStream.error.isTerminal
+        hasPrefix = !isForPerson
     }
 
     private struct Line: Encodable {
@@ -44,16 +48,19 @@ public struct Log: Sendable {
 
     /// Writes a line about a job, or about none.
     public func write(_ message: String, _ priority: Priority = .info, job: JobID? = nil) {
-        let text: String
+        // There is no better place to tell that the log cannot be written.
+        try? StandardStream.error.write(line(message, priority, job: job, at: .now))
+    }
+
+    /// A line as it is written, with its end.
+    func line(_ message: String, _ priority: Priority, job: JobID?, at time: Timestamp) -> String {
         switch format {
         case .json:
-            let line = Line(time: .now, priority: priority.rawValue, job: job, message: message)
-            text = String(decoding: JSONText.line(line), as: UTF8.self)
+            let line = Line(time: time, priority: priority.rawValue, job: job, message: message)
+            return String(decoding: JSONText.line(line), as: UTF8.self)
         case .text:
-            text = (hasPrefix ? "<\(priority.rawValue)>" : "") + "[JobQueue] \(message)\n"
+            return (hasPrefix ? "<\(priority.rawValue)>" : "") + "[JobQueue] \(message)\n"
         }
-        // There is no better place to tell that the log cannot be written.
-        try? StandardStream.error.write(text)
     }
 
     /// Writes what went wrong, and what was being done; what lasts is told once and then now and
