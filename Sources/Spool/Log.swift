@@ -59,7 +59,8 @@ public struct Log: Sendable {
             let line = Line(time: time, priority: priority.rawValue, job: job, message: message)
             return String(decoding: JSONText.line(line), as: UTF8.self)
         case .text:
-            return (hasPrefix ? "<\(priority.rawValue)>" : "") + "[JobQueue] \(message)\n"
+            let text = message.oneLine
+            return (hasPrefix ? "<\(priority.rawValue)>" : "") + "[JobQueue] \(text)\n"
         }
     }
 

@@ -7,3 +7,13 @@ extension Unicode.Scalar {
         }
     }
 }
+
+extension String {
+    /// All of it on one line that moves no cursor: what was sent or said by others may hold
+    /// anything.
+    public var oneLine: String {
+        unicodeScalars.reduce(into: "") { text, scalar in
+            text.unicodeScalars.append(scalar.isControl ? " " : scalar)
+        }
+    }
+}

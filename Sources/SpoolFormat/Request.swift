@@ -198,10 +198,7 @@ extension JSONMember {
 extension String {
     /// At most 60 characters of it, without control characters.
     public var excerpt: String {
-        var text = ""
-        for scalar in unicodeScalars.prefix(60) {
-            text.unicodeScalars.append(scalar.isControl ? " " : scalar)
-        }
+        let text = String(String.UnicodeScalarView(unicodeScalars.prefix(60))).oneLine
         return unicodeScalars.count > 60 ? text + "…" : text
     }
 }

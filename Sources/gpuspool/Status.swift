@@ -137,7 +137,7 @@ extension JobView {
         if let resultPath {
             text += "  result       \(spool.path / .bundle(.done, id) / Path(resultPath))\n"
         }
-        if let error { text += "  error        \(error)\n" }
+        if let error { text += "  error        \(error.oneLine)\n" }
         return text
     }
 
@@ -154,7 +154,7 @@ extension JobView {
             status.rawValue + (waitingFor.map { ", waiting for \($0)" } ?? "")
         case .completed: "completed" + (resultPath.map { ", \($0)" } ?? "")
         case .failed, .rejected, .cancelled:
-            status.rawValue + (error.map { ": \($0)" } ?? "")
+            status.rawValue + (error.map { ": \($0.oneLine)" } ?? "")
                 + (waitingFor.map { " (retry ordered, waiting for \($0))" } ?? "")
         }
     }

@@ -16,6 +16,13 @@ import Testing
         #expect(try line(log, .error) == "[JobQueue] Job a's \"photo\"\n")
     }
 
+    // A station's instruction comes back in errors: it must not write lines of its own.
+    @Test func `a message is one line, whatever it holds`() throws {
+        let log = Log(format: .text, isForPerson: false)
+        let line = log.line("No: 'a\n<0>b\u{1B}[2J\u{2028}c'", .info, job: nil, at: time)
+        #expect(line == "<6>[JobQueue] No: 'a <0>b [2J c'\n")
+    }
+
     // As `sd-daemon` has them.
     @Test(arguments: [(Log.Priority.error, 3), (.warning, 4), (.info, 6), (.debug, 7)])
     func `journald reads the priority in front`(_ priority: Log.Priority, _ number: Int) throws {

@@ -227,6 +227,29 @@ import Testing
         }
     }
 
+    // It wrote lines of its own into the log, and on the operator's terminal.
+    @Test func `what a pipeline says stays on its line`() throws {
+        try TestSpool.use { spool in
+            let pipeline = try FakePipeline(
+                in: spool,
+                """
+                def edit(order):
+                    say(event="failed", job_id=order["job_id"], error="No.\\n<0>[JobQueue] x\\x1b[2J")
+                """)
+            let service = try spool.start("run", "--set", pipeline.setting)
+            try spool.drop("a")
+            let view = try spool.view(of: "a", is: "failed")
+            #expect(view["error"]?.text == "No.\n<0>[JobQueue] x\u{1B}[2J")
+            _ = try spool.wait(for: "the log") {
+                try service.printed().contains("Job a failed - No. <0>[JobQueue] x [2J\n")
+                    ? true : nil
+            }
+            let list = try spool.run("list")
+            #expect(list.output.hasSuffix("  failed: No. <0>[JobQueue] x [2J\n"), "\(list)")
+            #expect(list.output.split(separator: "\n").count == 1)
+        }
+    }
+
     @Test(arguments: ["run", "work"], ["../x", "a/b", "", ".x"])
     func `a name that is no plain file name is refused`(command: String, name: String) throws {
         try TestSpool.use { spool in
