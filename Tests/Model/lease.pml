@@ -203,7 +203,7 @@ idle:
     :: atomic { losses < LOSSES -> losses++; if :: bundle[fd].lock == me -> bundle[fd].lock = 0 :: else fi }
     :: true
     fi;
-    atomic { /* the pipeline's answer, a stop, or an order to cancel @Worker.swift handle */
+    atomic { /* the pipeline's answer, a stop, or an order to cancel @WorkerPipeline.swift handle */
         CRASH;
         if
         :: end = completed      /* @Claim.swift complete */

@@ -178,7 +178,7 @@ choose:
         MINE.stamp[j] = 0;
         tell(j, gone)
     };
-    atomic { /* @Worker.swift handle */
+    atomic { /* @WorkerPipeline.swift handle */
         CRASH;
         if
         :: end = complete       /* @Claim.swift complete */
