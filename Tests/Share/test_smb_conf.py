@@ -255,13 +255,12 @@ class SambaShare(unittest.TestCase):
                      "OBJECT_NAME_NOT_FOUND")
 
     def test_links_lead_nowhere(self):
-        outside = self.place / "outside"
-        outside.write_text("not in the spool")
-        link = self.spool / "done/link"
-        link.symlink_to(outside)
-        self.addCleanup(link.unlink)
-        self.refused(self.as_guest("get done\\link link"), "OBJECT_NAME_NOT_FOUND",
-                     "ACCESS_DENIED", "STOPPED_ON_SYMLINK")
+        for number, target in enumerate(("/etc/hostname", "../spool.conf", "../.spool/version")):
+            link = self.spool / f"done/link-{number}"
+            link.symlink_to(target)
+            self.addCleanup(link.unlink)
+            self.refused(self.as_guest(f"get done\\link-{number} link"), "OBJECT_NAME_NOT_FOUND",
+                         "ACCESS_DENIED", "STOPPED_ON_SYMLINK")
 
     # --- Senders -----------------------------------------------------------------------------
 
