@@ -18,6 +18,11 @@ final class DropBox {
     var watch: Inotify.Watch?
     /// Whether no watch could be had for it: the timer lists it.
     var isPolled = false
+    /// Whether no event came of a file that was made there, and when that is tried again.
+    var isDeaf = false
+    var nextProbe: Moment?
+    /// When it is to be listed without an event; nil where events come.
+    var nextListing: Moment?
     /// Which directory a drop box is, when it was opened.
     var place: FileIdentity?
     /// Files and folders that were refused and could not be moved away.
@@ -55,6 +60,20 @@ final class DropBox {
         self.isLocal = isLocal
         self.isRenamed = isRenamed
         lastChange = now
+    }
+
+    /// Whether the kernel tells all that happens in it.
+    var hasEvents: Bool { isLocal && !isPolled && !isDeaf }
+
+    /// Whether it is to be listed now, without an event.
+    func isDue(at now: Moment) -> Bool { nextListing.map { $0 <= now } == true }
+
+    /// Whether a drop box still is the directory that was opened.
+    ///
+    /// A network filesystem may give a directory that nobody has open another number.
+    func stands(as now: FileIdentity?) -> Bool {
+        guard let now, let place else { return false }
+        return now.device == place.device && (now.inode == place.inode || !isLocal)
     }
 
     /// What a look at some names found out.

@@ -62,15 +62,16 @@ final class Inbox {
 
     private func open(_ path: Path, station: StationName?) throws(SystemError) {
         let directory = try spool.root.directory(path)
-        let isLocal = try FileSystem(of: directory).isLocal
-        let box = DropBox(path, station: station, isLocal: isLocal, now: .now)
+        let fileSystem = try FileSystem(of: directory)
+        let box = DropBox(path, station: station, isLocal: fileSystem.isLocal, now: .now)
         box.place = try directory.status().identity
         try watch(box)
+        probe(box, directory, fileSystem)
         boxes[path] = box
     }
 
     /// A directory that no watch can be had for is listed by the timer.
-    private func watch(_ box: DropBox) throws(SystemError) {
+    func watch(_ box: DropBox) throws(SystemError) {
         let watch: Inotify.Watch
         do throws(SystemError) {
             watch = try inotify.add(spool.path / box.path, Inbox.mask)
@@ -82,15 +83,16 @@ final class Inbox {
             return
         }
         box.isPolled = false
+        if let old = box.watch, byWatch[old] === box { byWatch[old] = nil }
         box.watch = watch
         byWatch[watch] = box
     }
 
     /// Closes boxes in whose place another directory stands: a mount over one raises no event.
-    func closeReplaced() {
-        for box in boxes.values where box.watch != nil || box.isPolled {
+    func closeReplaced(where isSuspected: (DropBox) -> Bool = { _ in true }) {
+        for box in boxes.values where (box.watch != nil || box.isPolled) && isSuspected(box) {
             let status = try? spool.root.status(of: box.path)
-            if status.flatMap({ $0 })?.identity != box.place { close(box) }
+            if !box.stands(as: status.flatMap { $0 }?.identity) { close(box) }
         }
     }
 
@@ -148,6 +150,7 @@ final class Inbox {
         for folder in box.folders.values { close(folder) }
         dirty[ObjectIdentifier(box)] = nil
         box.isPolled = false
+        (box.nextListing, box.nextProbe) = (nil, nil)
         guard let watch = box.watch else { return }
         box.watch = nil
         // A directory has one watch, whatever names it had: it may be another box's by now.
@@ -188,16 +191,18 @@ final class Inbox {
     /// looking into a whole box; the other boxes are served all the same.
     func pass(now: Moment) -> (candidates: [Candidate], again: Moment?, problem: SystemError?) {
         var problem: SystemError?
+        closeReplaced { $0.isDue(at: now) }
         do throws(SystemError) { try reopenLost() } catch { problem = error }
         openUnopened()
         let isListing = needsListing || nextListing.map { $0 <= now } == true
+        if isListing { nextListing = nil }
         needsListing = false
         let noted = dirty
         dirty = [:]
         var candidates: [Candidate] = []
         for box in boxes.values {
             do throws(SystemError) {
-                try update(box, isListing, noted, now)
+                try update(box, isListing || box.isDue(at: now), noted, now)
                 if box.path != .inlet { try judge(box, now, &candidates) }
             } catch {
                 // A station's box goes before its declaration does.
@@ -207,7 +212,9 @@ final class Inbox {
                 problem = error
             }
         }
-        nextListing = listing(now, candidates)
+        // The safety net where events come: it must not be put off by what comes meanwhile.
+        nextListing =
+            candidates.isEmpty ? nil : nextListing ?? now + max(spool.settings.scan, .seconds(60))
         lastPass = (.now, .now - now)
         let looks = candidates.compactMap { candidate -> Moment? in
             guard case .wait(let until, _, _) = candidate.judgement else { return nil }
@@ -215,17 +222,8 @@ final class Inbox {
         }
         let isStuck = problem != nil || !unopened.isEmpty
         let retry = isStuck ? now + Door.permissionPatience : nil
-        return (candidates, (looks + [nextListing, retry].compactMap { $0 }).min(), problem)
-    }
-
-    /// Where events don't come the timer lists; where they do, a slow listing is the safety net
-    /// while something waits.
-    private func listing(_ now: Moment, _ candidates: [Candidate]) -> Moment? {
-        let isPolling = boxes.values.contains { box in
-            !box.isLocal || box.isPolled || box.folders.values.contains(where: \.isPolled)
-        }
-        if isPolling { return now + spool.settings.scan }
-        return candidates.isEmpty ? nil : now + max(spool.settings.scan, .seconds(60))
+        let again = looks + [nextListing, nextPoll, retry].compactMap { $0 }
+        return (candidates, again.min(), problem)
     }
 
     private func update(
@@ -238,17 +236,20 @@ final class Inbox {
         if let names {
             adopt(try box.refresh(names, isStation: isStation, in: spool, now: now))
         }
+        try recheck(box, now)
         if isListing {
+            schedule(box, now)
             if box.isPolled { try watch(box) }
             adopt(try box.list(isStation: isStation, in: spool, now: now))
         }
         for folder in box.folders.values {
             let touched = noted[ObjectIdentifier(folder)]
             let isNew = folder.watch == nil && !folder.isPolled
-            guard isNew || isListing || touched != nil else { continue }
+            let isDue = isListing || folder.isDue(at: now)
+            guard isNew || isDue || touched != nil else { continue }
             if let time = folder.nextTry, time > now { continue }
             do throws(SystemError) {
-                try update(folder: folder, isListing, touched ?? [:], now)
+                try update(folder: folder, isDue, touched ?? [:], now)
                 (folder.problem, folder.nextTry) = (nil, nil)
             } catch { drop(folder, of: box, error) }
         }
@@ -260,6 +261,7 @@ final class Inbox {
         // A new folder is listed once its watch is in place: what came before is seen so.
         let isNew = folder.watch == nil
         if isNew { try watch(folder) }
+        if isNew || isListing { schedule(folder, now) }
         if !touched.isEmpty {
             _ = try folder.refresh(touched, isStation: { _ in false }, in: spool, now: now)
         }

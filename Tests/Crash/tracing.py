@@ -33,6 +33,7 @@ MAKING = {"inotify_init1", "epoll_create1", "timerfd_create", "signalfd4", "pipe
           "pidfd_open", "memfd_create"}
 # What another process, another time and chance make different.
 VOLATILE = re.compile(r"(?<=\.spool/tmp/)[^/\" ]+|(?<=\.spool/inlet/)[^/\" ]+"
+                      r"|(?<=\.gpuspool-probe\.)[^/\" ]+"
                       r"|\d{8}_\d{6}_s\d+_[0-9a-f]{8}|\b\d{15,}\.\d+|\b\d{4,}\b")
 LINE = re.compile(r"(\w+)\((.*)")
 PATHS = re.compile(r'\d+<([^>]*)>|"((?:[^"\\]|\\.)*)"')

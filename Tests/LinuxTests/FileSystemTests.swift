@@ -29,4 +29,10 @@ import Testing
     func `only filesystems of this machine are local`(name: String, type: Int64, isLocal: Bool) {
         #expect(FileSystem.isLocal(type) == isLocal)
     }
+
+    @Test func `a kind has a name, or its number`() throws {
+        #expect(try FileSystem(of: try Directory("/proc")).kind == "a filesystem of kind 0x9fa0")
+        let shared = try FileSystem(of: try Directory("/dev/shm"))
+        #expect(shared.kind == "tmpfs")
+    }
 }
