@@ -139,22 +139,35 @@ public struct Directory: ~Copyable {
     public borrowing func rename(_ old: Path, to directory: borrowing Directory, _ new: Path)
         throws(SystemError)
     {
-        let (from, to) = (descriptor.raw, directory.descriptor.raw)
+        if try renameExclusively(old, to: directory, new) { return }
         let names = [path / old, directory.path / new]
+        guard try directory.status(of: new) == nil else {
+            throw SystemError("rename", names, code: EEXIST)
+        }
+        let (from, to) = (descriptor.raw, directory.descriptor.raw)
+        try retrying("rename", names[0], names[1]) {
+            old.withCString { oldName in new.withCString { renameat(from, oldName, to, $0) } }
+        }
+    }
+
+    /// The same by the kernel alone; false, and nothing is done, where the filesystem does not know
+    /// how to.
+    ///
+    /// The corresponding system call is `renameat2(RENAME_NOREPLACE)`.
+    public borrowing func renameExclusively(
+        _ old: Path, to directory: borrowing Directory, _ new: Path
+    ) throws(SystemError) -> Bool {
+        let (from, to) = (descriptor.raw, directory.descriptor.raw)
         do throws(SystemError) {
-            try retrying("rename", names[0], names[1]) {
+            try retrying("rename", path / old, directory.path / new) {
                 old.withCString { oldName in
                     new.withCString { clinux_rename_noreplace(from, oldName, to, $0) }
                 }
             }
+            return true
         } catch {
             guard error.code == .invalid else { throw error }
-            guard try directory.status(of: new) == nil else {
-                throw SystemError("rename", names, code: EEXIST)
-            }
-            try retrying("rename", names[0], names[1]) {
-                old.withCString { oldName in new.withCString { renameat(from, oldName, to, $0) } }
-            }
+            return false
         }
     }
 

@@ -79,6 +79,17 @@ public enum Host {
             && status.st_mode & S_IFMT == S_IFREG
     }
 
+    /// Whether this process has a capability now, by its number in `capabilities(7)`.
+    public static func hasCapability(_ number: Int) -> Bool {
+        guard let bytes = try? contents(of: "/proc/self/status", limit: 16_384) else {
+            return false
+        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let line = lines.first { $0.hasPrefix("CapEff:\t") }
+        return line.flatMap { UInt64($0.dropFirst(8), radix: 16) }.map { $0 >> number & 1 == 1 }
+            ?? false
+    }
+
     /// What stands for a user's name; the number when the name is not known.
     public static func name(ofUser id: UInt32) -> String {
         guard let entry = getpwuid(id) else { return String(id) }

@@ -43,7 +43,8 @@ struct Subcommand: Sendable {
     /// All commands, in the order of the help.
     static let all: [Subcommand] = [
         .initialize, .run, .watch, .work, .clean, .submit, .status, .queue, .list, .cancel, .hold,
-        .release, .retry, .replay, .pause, .drain, .resume, .station, .verify, .demo,
+        .release, .retry, .replay, .pause, .drain, .resume, .station, .doctor, .verify,
+        .demo,
     ]
 
     /// Options that every command takes.

@@ -29,6 +29,7 @@ import Testing
           drain    close the door; workers go on
           resume   end pause and drain
           station  declare senders with a drop box of their own
+          doctor   try out what the spool stands on: disk, kernel, rights, pipeline
           verify   check that nothing in the spool breaks its invariants
           demo     show everything once: a temporary spool, a real photo, each step
 
@@ -65,7 +66,7 @@ import Testing
     static let commands = [
         "init", "run", "watch", "work", "clean", "submit", "status", "queue", "list", "cancel",
         "hold", "release", "retry", "replay", "pause", "drain", "resume", "station",
-        "verify", "demo",
+        "doctor", "verify", "demo",
     ]
 
     @Test func `each command has its help`() throws {
