@@ -182,9 +182,6 @@ public final class Watcher {
     private func start() throws(SystemError) {
         staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
         staging.readers = { [unowned self] in limits.readers(of: $0) ?? .everybody }
-        do throws(SystemError) { try Howto.write(to: spool) } catch {
-            spool.log.write(error, while: "Writing \(SpoolFile.howto)")
-        }
         try list()
         let settings = spool.settings
         spool.log.write(
@@ -212,11 +209,19 @@ public final class Watcher {
         }
     }
 
+    /// It follows the settings, and whether there are stations.
+    func writeHowto() {
+        do throws(SystemError) { try Howto.write(to: spool) } catch {
+            spool.log.write(error, while: "Writing \(SpoolFile.howto)")
+        }
+    }
+
     func declareStations() throws(SystemError) {
         let before = limits
         try limits.read()
         admitReaders(since: before)
         try inbox.declare(Array(limits.terms.keys))
+        writeHowto()
     }
 
     /// Opens drop boxes anew that were mounted over; after a change of the mount table.
@@ -347,7 +352,10 @@ public final class Watcher {
     func again(in wait: Duration) { again(at: .now + wait) }
 
     /// Looks at everything with the settings as they are now.
-    public func settingsChanged() { turn?.request() }
+    public func settingsChanged() {
+        writeHowto()
+        turn?.request()
+    }
 
     private func serveDoor() -> Moment? {
         let (found, again, problem) = inbox.pass(now: .now)

@@ -29,6 +29,8 @@ import Testing
             _ = try spool.wait(for: "the view") {
                 try spool.json("queue.json")?["max_queue_size"] == .int(2) ? true : nil
             }
+            let howto = String(decoding: try spool.read("HOWTO.txt") ?? [], as: UTF8.self)
+            #expect(howto.contains("At most 2 photos wait or are edited at a time."))
             try spool.drop("c")
             _ = try spool.view(of: "c", is: "queued")
             try spool.drop("d")
