@@ -97,13 +97,16 @@ public struct File: ~Copyable {
     /// Takes the bytes of `source`: shares its blocks where the disk can, else copies them.
     ///
     /// Copies no more than `limit` bytes, also of a file that grows meanwhile; shared blocks cost
-    /// nothing and may be more. The corresponding calls are `FICLONE`, `copy_file_range`, then
+    /// nothing and may be more. Without `sharesBlocks` every byte is read and written, which helps
+    /// where the blocks are in doubt. The corresponding calls are `FICLONE`, `copy_file_range`, then
     /// `read` and `write`.
-    public borrowing func copy(from source: borrowing File, limit: Int = .max) throws(SystemError) {
+    public borrowing func copy(
+        from source: borrowing File, limit: Int = .max, sharesBlocks: Bool = true
+    ) throws(SystemError) {
         let (to, from) = (descriptor.raw, source.descriptor.raw)
-        if clinux_clone_file(to, from) == 0 { return }
+        if sharesBlocks, clinux_clone_file(to, from) == 0 { return }
         var left = limit
-        while left > 0 {
+        while sharesBlocks, left > 0 {
             let count = clinux_copy_file_range(from, to, min(left, 1 << 30))
             if count < 0, errno == EINTR { continue }
             // Some filesystems answer 0 at once for files they cannot copy this way.

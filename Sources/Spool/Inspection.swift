@@ -22,6 +22,12 @@ struct Inspection {
                 "'\(missing.source.lastComponent)' was removed or replaced while it was being "
                     + "taken. Drop both files again.")
         }
+        if bundle.isLost, refusal == nil {
+            refusal = Refusal(
+                .invalidImage,
+                "The server's disk lost a part of it while it was being taken. Drop both files again."
+            )
+        }
         noteImmovable(bundle.immovable)
         let absent = bundle.missing + bundle.immovable
         let members = bundle.drop.members.filter { !absent.contains($0) }

@@ -102,11 +102,11 @@ struct Repair {
         case .aside:
             try spool.setAside(subject.path, because: flaw.detail)
             return nil
-        case .lease: try makeLease(subject.path)
+        case .lease: try spool.makeLease(subject.path)
         case .leaseMode: try spool.root.open(subject.path / Path(BundleFile.lease)).setMode(0o600)
         case .retryOrder: try writeRetryOrder(subject)
         case .part(let name): try spool.setAside(subject.path / name, because: flaw.detail)
-        case .copy(let name): try replaceByCopy(subject.path / name)
+        case .copy(let name): try spool.replaceByCopy(subject.path / name)
         case .reason: try writeReason(subject, record)
         case .stamp: break
         case .withdraw(let name):
@@ -157,29 +157,11 @@ struct Repair {
         try spool.write(record, in: subject.path, by: .temporary())
     }
 
-    func makeLease(_ bundle: Path) throws(SystemError) {
-        let path = bundle / Path(BundleFile.lease)
-        let way = Path.temporary()
-        _ = try spool.root.create(way, mode: 0o600)
-        if try spool.root.status(of: path).map({ $0.kind != .file }) == true {
-            try spool.setAside(path, because: "is no lease")
-        }
-        try spool.root.replace(path, with: way)
-    }
-
     private func writeRetryOrder(_ subject: Subject) throws(SystemError) {
         guard let id = subject.id else { return }
         let order = Path.order(.retry, id)
         _ = try spool.root.openOrCreate(order, mode: 0o600)
         try spool.flush(directory: order.parent)
-    }
-
-    private func replaceByCopy(_ path: Path) throws(SystemError) {
-        let way = Path.temporary()
-        let copy = try spool.root.create(way, mode: 0o644)
-        try copy.copy(from: try spool.root.open(path))
-        try spool.flush(copy)
-        try spool.root.replace(path, with: way)
     }
 
     private func writeReason(_ subject: Subject, _ record: JobRecord?) throws(SystemError) {
@@ -248,36 +230,12 @@ struct Repair {
         guard isAtRest else { return .left("stop the watcher first") }
         switch flaw.mend {
         case .aside: try spool.setAside(path, because: flaw.detail)
-        case .lease: try makeLease(path)
+        case .lease: try spool.makeLease(path)
         case .refuse:
             guard let id = try? JobID(path.lastComponent.bytes) else { return .left("no name") }
-            try refuse(id, path)
+            try spool.refuse(staged: id)
         default: return .left("there is no way without guessing")
         }
         return .mended(nil)
-    }
-
-    /// I7: what was taken, by whatever drop, ends in `rejected/` with an answer.
-    private func refuse(_ id: JobID, _ path: Path) throws(SystemError) {
-        let refusal = Refusal(
-            .incompleteBundle,
-            "The spool was damaged: what this drop was to become is not known any more. "
-                + "Drop both files again.")
-        let reason = Reason(refusal, retryAfterSeconds: 0, at: .now)
-        var view = JobView(id: id, status: .rejected)
-        view.error = refusal.detail
-        view.completedAt = reason.rejectedAt
-        view.droppedAs = id.text
-        view.reason = reason
-        try makeLease(path)
-        for name in [BundleFile.members, BundleFile.reason, BundleFile.record].map({ Path($0) })
-        where try spool.root.status(of: path / name) != nil {
-            try spool.setAside(path / name, because: "cannot be read")
-        }
-        let file = path / Path(BundleFile.reason)
-        try spool.write(new: file, JSONText.encode(Reason.File(reason, of: view)))
-        let record = JobRecord(view: view, image: nil, orderNanoseconds: 0)
-        try spool.write(record, in: path)
-        try spool.move(path, to: .rejected, record)
     }
 }

@@ -36,8 +36,9 @@ struct Resubmission {
         case .busy: return .busy
         case .held(let lease):
             guard let record = try spool.record(in: bundle, of: id) else { return .gone }
+            let isSame = try flushFiles(of: record)
             let inspection = try Inspection(members(of: record), in: bundle, of: spool)
-            if let refusal = try refusal(of: record, inspection) {
+            if let refusal = try refusal(of: record, inspection, isSame: isSame) {
                 return .refused(try note(refusal, in: record), refusal)
             }
             let renewed = inspection.renew(record, order: try order())
@@ -45,6 +46,20 @@ struct Resubmission {
             // The lease is let go behind the last flush.
             return try spool.holds(lease, of: .bundle(.queued, id)) ? .queued(renewed) : .gone
         }
+    }
+
+    /// False when a file could not be flushed and was copied. Before the files are examined: what is
+    /// examined is what is on the disk.
+    private func flushFiles(of record: JobRecord) throws(SystemError) -> Bool {
+        var isSame = true
+        for name in [BundleFile.request, record.image ?? ""].filter({ !$0.isEmpty }) {
+            let path = bundle / Path(name)
+            guard try spool.root.status(of: path)?.kind == .file else { continue }
+            do throws(SystemError) {
+                if try !spool.flushOrCopy(path) { isSame = false }
+            } catch { guard error.isPermission else { throw error } }
+        }
+        return isSame
     }
 
     private func members(of record: JobRecord) throws(SystemError) -> [Drop.Member] {
@@ -64,10 +79,14 @@ struct Resubmission {
     }
 
     /// Why it cannot run; nil when it can.
-    private func refusal(of record: JobRecord, _ inspection: Inspection) throws(SystemError)
-        -> Refusal?
+    private func refusal(of record: JobRecord, _ inspection: Inspection, isSame: Bool)
+        throws(SystemError) -> Refusal?
     {
         if let refusal = inspection.refusal { return refusal }
+        guard isSame || inspection.sha256 == record.view.sha256 else {
+            return Refusal(
+                .invalidImage, "The server's disk lost a part of it. Drop both files again.")
+        }
         guard inspection.request != nil, inspection.image != nil else {
             return Refusal(.incompleteBundle, "It has no whole JSON and image. Drop both again.")
         }
@@ -110,8 +129,9 @@ struct Resubmission {
         where name == Path(BundleFile.reason) || BundleFile.isTemporary(name.bytes) {
             try spool.root.removeTree(bundle / name)
         }
-        try spool.flush(file: bundle / Path(BundleFile.request))
-        try spool.flush(file: bundle / Path(record.image ?? ""))
+        for name in [BundleFile.request, record.image ?? ""] {
+            try spool.flushOrCopy(bundle / Path(name))
+        }
         try spool.write(record, in: bundle)
         try spool.move(bundle, to: .queued, record)
     }

@@ -19,6 +19,8 @@ public final class Spool {
     public var settings: Settings
     /// Where events are told.
     public let log: Log
+    /// Files whose flush failed.
+    private var doubtful: Set<FileIdentity> = []
 
     /// Opens a spool that `SpoolLayout` has made or checked.
     public init(_ path: Path, settings: Settings, log: Log) throws(SystemError) {
@@ -43,6 +45,45 @@ public final class Spool {
     func flush(file path: Path) throws(SystemError) {
         guard settings.durability == .full else { return }
         try root.open(path).sync()
+    }
+
+    /// Waits until the content of a station's file is on the disk; false when a copy had to
+    /// take its place.
+    ///
+    /// The kernel tells of a failed write once and takes the pages for clean then: a second fsync of
+    /// the same file succeeds and means nothing. The copy holds what the kernel still had of it,
+    /// which may not be all: the caller looks at it again.
+    @discardableResult
+    func flushOrCopy(_ path: Path) throws(SystemError) -> Bool {
+        guard settings.durability == .full else { return true }
+        let file = try root.open(path)
+        let identity = try file.status().identity
+        if !doubtful.contains(identity) {
+            do throws(SystemError) {
+                try file.sync()
+                return true
+            } catch {
+                log.write(error, while: "Flushing a file, which a copy is to replace")
+                doubtful.insert(identity)
+            }
+        }
+        try replaceByCopy(path)
+        doubtful.remove(identity)
+        return false
+    }
+
+    /// Puts a copy, whose bytes are written anew and on the disk, in place of a file.
+    func replaceByCopy(_ path: Path) throws(SystemError) {
+        let way = Path.temporary()
+        do throws(SystemError) {
+            let copy = try root.create(way, mode: 0o644)
+            try copy.copy(from: try root.open(path), sharesBlocks: false)
+            try flush(copy)
+            try root.replace(path, with: way)
+        } catch {
+            try? root.remove(way)
+            throw error
+        }
     }
 
     /// Makes a file that was not there, with its content on the disk.
@@ -105,9 +146,11 @@ public final class Spool {
             let digits = name.bytes.prefix { $0 != UInt8(ascii: ".") }
             let pid = Int32(String(decoding: digits, as: UTF8.self))
             if let pid, pid != Host.pid, ProcessWatch.isRunning(pid) { continue }
-            let changed = try spool.root.status(of: directory / name)?.changed ?? 0
-            guard WallClock.nanoseconds - changed >= age.nanoseconds else { continue }
-            do throws(SystemError) { try spool.root.removeTree(directory / name) } catch {
+            do throws(SystemError) {
+                let changed = try spool.root.status(of: directory / name)?.changed ?? 0
+                guard WallClock.nanoseconds - changed >= age.nanoseconds else { continue }
+                try spool.root.removeTree(directory / name)
+            } catch {
                 if error.isGeneral { throw error }
                 spool.log.write(error, while: "Removing temporary files")
             }

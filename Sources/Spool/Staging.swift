@@ -25,18 +25,21 @@ public final class Staging {
         case refused(JobRecord)
         /// Nothing was taken; it still stands in `incoming/`.
         case left(SystemError)
-        /// A crash had left an empty bundle, which is removed; the drop still stands in `incoming/`.
+        /// A bundle that held nothing of a station is gone; the drop still stands in `incoming/`.
         case discarded
         /// It stays in staging until the cause is gone; `recover` goes on with it.
         case stuck(SystemError)
     }
 
-    private let spool: Spool
+    let spool: Spool
     private var stamp: OrderStamp
     /// Tells a refused sender when to come back.
     public var retryAfterSeconds: () -> Int = { 300 }
     /// Who may read what comes of a station's drops.
     var readers: (StationName?) -> Readers = { _ in .everybody }
+    /// Tells whether any job is known by this name.
+    public var isTaken: (JobID) -> Bool = { _ in false }
+    var isFirstRecovery = true
 
     /// Takes drops into `spool`; `orders` are the order stamps of all kept records.
     public init(_ spool: Spool, orders: some Sequence<Int64>) throws(SystemError) {
@@ -54,71 +57,6 @@ public final class Staging {
         return finish(bundles)
     }
 
-    /// The jobs in staging, and whether each will be admitted as far as is known: they count.
-    public func pending() throws(SystemError) -> [(id: JobID, counts: Bool)] {
-        var pending: [(id: JobID, counts: Bool)] = []
-        for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
-            guard let id = try? JobID(name.bytes) else { continue }
-            if let drop = try intention(of: id) {
-                pending.append((id, drop.refusal == nil))
-            } else {
-                let reason = Path.staging(id) / Path(BundleFile.reason)
-                pending.append((id, try spool.root.status(of: reason) == nil))
-            }
-        }
-        return pending
-    }
-
-    /// Goes on with what a crash or an error left in staging.
-    public func recover() throws(SystemError) -> [(id: JobID, outcome: Outcome)] {
-        var bundles: [StagedBundle] = []
-        var discarded: [(id: JobID, outcome: Outcome)] = []
-        for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
-            guard let id = try? JobID(name.bytes) else { continue }
-            if let drop = try intention(of: id) {
-                bundles.append(StagedBundle(drop))
-            } else if let bundle = try sealed(id) {
-                bundles.append(bundle)
-            } else {
-                try discard(id)
-                discarded.append((id, .discarded))
-            }
-        }
-        let outcomes = finish(bundles)
-        return discarded + zip(bundles, outcomes).map { ($0.drop.id, $1) }
-    }
-
-    private func intention(of id: JobID) throws(SystemError) -> Drop? {
-        let path = Path.staging(id) / Path(BundleFile.members)
-        // Our own file: as long as the folder had members.
-        guard let bytes = try spool.read(path, limit: .max) else { return nil }
-        return JSONText.decode(Membership.self, from: bytes)?.drop(id)
-    }
-
-    /// A bundle whose record is written and whose intention is gone: only to be published.
-    private func sealed(_ id: JobID) throws(SystemError) -> StagedBundle? {
-        guard let record = try spool.record(in: .staging(id), of: id) else { return nil }
-        let drop = Drop(
-            id: id, station: nil, droppedAs: Path(id), createdAt: .now, folder: nil, members: [],
-            refusal: record.view.reason?.refusal)
-        let bundle = StagedBundle(drop)
-        bundle.record = record
-        bundle.isSealed = true
-        return bundle
-    }
-
-    /// Removes a bundle into which nothing was taken; one that holds a station's file stays.
-    private func discard(_ id: JobID) throws(SystemError) {
-        let ours: Set<Path> = [Path(BundleFile.lease), Path(BundleFile.members)]
-        let strangers = try spool.names(in: .staging(id)).filter { !ours.contains($0) }
-        guard strangers.isEmpty else {
-            return spool.log.write(
-                "Staging '\(id)' has no readable record or intention but holds \(strangers.count) "
-                    + "files; left as it is. See gpuspool verify.", .error, job: id)
-        }
-        try spool.root.removeTree(.staging(id))
-    }
-
     /// The order stamp of a job that is let in again, without a drop.
     public func nextOrder() throws(SystemError) -> Int64 {
         let order = stamp.next()
@@ -128,7 +66,7 @@ public final class Staging {
 
     // MARK: The steps
 
-    private func finish(_ bundles: [StagedBundle]) -> [Outcome] {
+    func finish(_ bundles: [StagedBundle]) -> [Outcome] {
         each(bundles) { (bundle) throws(SystemError) in try collect(bundle) }
         shared(bundles) { (spool) throws(SystemError) in
             for box in Set(bundles.flatMap(\.sources)) { try flush(source: box) }
@@ -177,8 +115,12 @@ public final class Staging {
     private func outcome(of bundle: StagedBundle) -> Outcome {
         if let error = bundle.error {
             guard !bundle.hasTaken, !bundle.isSealed else { return .stuck(error) }
-            // A second error changes nothing: recovery discards what holds no station's file.
-            try? discard(bundle.drop.id)
+            // What else has its name in staging is not ours to remove.
+            guard bundle.isMade else { return .left(error) }
+            do throws(SystemError) { try spool.root.removeTree(bundle.path) } catch {
+                // With its intention recovery may go forward: it counts as long as it stands.
+                return .stuck(error)
+            }
             return .left(error)
         }
         guard let record = bundle.record else { preconditionFailure("published without record") }
@@ -190,6 +132,7 @@ public final class Staging {
         try spool.root.makeDirectory(bundle.path, mode: 0o755)
         let readers = readers(bundle.drop.station)
         if readers != .everybody { try spool.allow(readers, on: bundle.path) }
+        bundle.isMade = true
         _ = try spool.root.create(bundle.path / Path(BundleFile.lease), mode: 0o600)
         let intention = JSONText.encode(Membership(bundle.drop))
         try spool.write(new: bundle.path / Path(BundleFile.members), intention, mode: 0o600)
@@ -258,6 +201,7 @@ public final class Staging {
     /// Looks at what was really taken, and writes the record; starts the write-out of all.
     private func compose(_ bundle: StagedBundle) throws(SystemError) {
         guard bundle.record == nil else { return }
+        if bundle.isDoubtful { try renew(bundle) }
         let inspection = try Inspection(of: bundle, in: spool)
         bundle.record = inspection.record(
             of: bundle.drop, order: try nextOrder(), retryAfterSeconds: retryAfterSeconds())
@@ -270,12 +214,30 @@ public final class Staging {
         for name in bundle.files { try spool.root.open(bundle.path / name).startWriting() }
     }
 
+    private func renew(_ bundle: StagedBundle) throws(SystemError) {
+        for name in bundle.files {
+            let status = try spool.root.status(of: bundle.path / name)
+            guard status?.kind == .file, let size = status?.size,
+                size <= spool.settings.maxImageBytes
+            else { continue }
+            do throws(SystemError) { try spool.replaceByCopy(bundle.path / name) } catch {
+                guard error.isPermission else { throw error }
+            }
+        }
+    }
+
     /// I2: every byte and the record are on the disk before the bundle gets its name in a state.
     private func seal(_ bundle: StagedBundle) throws(SystemError) {
         guard let record = bundle.record else { return }
         if !bundle.isSealed {
             try spool.write(record, in: bundle.path)
-            try flushMembers(of: bundle)
+            let isSame = try flushMembers(of: bundle)
+            guard try isSame ? true : isWhole(bundle, record) else {
+                bundle.isLost = true
+                bundle.record = nil
+                try compose(bundle)
+                return try seal(bundle)
+            }
             try spool.root.remove(bundle.path / Path(BundleFile.members))
         }
         let directory = try spool.root.directory(bundle.path)
@@ -286,28 +248,62 @@ public final class Staging {
         try spool.flush(directory: bundle.path)
     }
 
-    private func flushMembers(of bundle: StagedBundle) throws(SystemError) {
-        for name in bundle.files { try spool.flush(file: bundle.path / name) }
-        guard bundle.target == .rejected else { return }
+    /// Whether what had to be copied still is what was examined.
+    private func isWhole(_ bundle: StagedBundle, _ record: JobRecord) throws(SystemError) -> Bool {
+        let again = try Inspection(of: bundle, in: spool)
+        return again.sha256 == record.view.sha256
+            && again.request?.instruction == record.view.instruction
+    }
+
+    /// False when a file could not be flushed and was copied.
+    private func flushMembers(of bundle: StagedBundle) throws(SystemError) -> Bool {
+        var isSame = true
+        for name in bundle.files where try !spool.flushOrCopy(bundle.path / name) { isSame = false }
+        guard bundle.target == .rejected else { return isSame }
         // What a refused sender sent is kept whole too, as far as we may open it.
         for member in bundle.drop.members
         where try spool.root.status(of: bundle.path / member.name)?.kind == .file {
             do throws(SystemError) {
-                try spool.flush(file: bundle.path / member.name)
+                try spool.flushOrCopy(bundle.path / member.name)
             } catch {
                 guard error.isPermission else { throw error }
             }
         }
+        return true
     }
 
+    /// R12: where something else has its name, which nobody told of, it gets the next one.
     private func publish(_ bundle: StagedBundle) throws(SystemError) {
-        try spool.root.rename(bundle.path, to: .bundle(bundle.target, bundle.drop.id))
+        let first = bundle.drop.id
+        var id = first
+        var number = 1
+        while true {
+            do throws(SystemError) {
+                try spool.root.rename(bundle.path, to: .bundle(bundle.target, id))
+                bundle.record?.view.id = id
+                return
+            } catch {
+                guard error.code == .exists else { throw error }
+                spool.log.write(
+                    "'\(Path.bundle(bundle.target, id))' stands there already, and is no job of the "
+                        + "service; it is left alone, and the drop takes the next name.", .warning,
+                    job: first)
+            }
+            repeat { number += 1 } while isTaken(first.variant(number))
+            id = first.variant(number)
+        }
     }
 }
 
 /// A drop on its way through staging.
 final class StagedBundle {
     let drop: Drop
+    /// Whether its directory is ours: nothing else had its name.
+    var isMade = false
+    /// Whether its files may have met a flush that failed.
+    var isDoubtful = false
+    /// Whether the disk lost a part of its files.
+    var isLost = false
     /// Whether any file of the station stands in staging.
     var hasTaken = false
     /// Whether record and files are on the disk already.

@@ -94,9 +94,9 @@ proctype Service() {
 start:
     if
     :: now.place == incoming
-    :: now.place == staging && now.intention && !ISTORN(MEMBERS) -> goto collect /* @Staging.swift intention */
-    :: now.place == staging && (!now.intention || ISTORN(MEMBERS)) && now.record -> goto seal /* @Staging.swift sealed */
-    :: now.place == staging && (!now.intention || ISTORN(MEMBERS)) && !now.record -> /* @Staging.swift discard */
+    :: now.place == staging && now.intention && !ISTORN(MEMBERS) -> goto collect /* @StagingRecovery.swift intention */
+    :: now.place == staging && (!now.intention || ISTORN(MEMBERS)) && now.record -> goto seal /* @StagingRecovery.swift sealed */
+    :: now.place == staging && (!now.intention || ISTORN(MEMBERS)) && !now.record -> /* @StagingRecovery.swift clear */
         CHECK(3, !now.taken);
         atomic { CRASH; CHANGE; now.place = incoming; now.intention = 0 };
     :: now.place == queued -> goto claim

@@ -56,7 +56,7 @@ inline take(name) {
 
 proctype Watcher() {
     byte b = NONE;
-recover: /* @Staging.swift recover */
+recover: /* @StagingRecovery.swift recover */
     do
     :: atomic { bundle[0].place == staging -> CRASH; b = 0 }; goto forward
 #if VERSIONS > 1
@@ -119,13 +119,13 @@ forward:
         };
         goto discard
 #else
-    :: bundle[b].intention && bundle[b].isWhole -> goto collect    /* @Staging.swift intention */
+    :: bundle[b].intention && bundle[b].isWhole -> goto collect    /* @StagingRecovery.swift intention */
 #endif
-    :: (!bundle[b].intention || !bundle[b].isWhole) && bundle[b].record -> goto publish /* @Staging.swift sealed */
+    :: (!bundle[b].intention || !bundle[b].isWhole) && bundle[b].record -> goto publish /* @StagingRecovery.swift sealed */
     :: else -> goto discard
     fi;
 discard:
-    atomic { /* what holds a station's file is never removed @Staging.swift discard */
+    atomic { /* what holds a station's file is never removed @StagingRecovery.swift clear */
         CRASH;
         if
         :: bundle[b].has[JSON] != 0 || bundle[b].has[IMAGE] != 0 -> goto stuck

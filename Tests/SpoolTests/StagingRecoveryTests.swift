@@ -56,15 +56,68 @@ import Testing
         #expect(try recover().isEmpty)
     }
 
-    @Test func `a station's file beside a damaged intention stays where it is`() throws {
+    // It blocked its name for ever: every later drop of it was put off again and again.
+    @Test(arguments: [false, true])
+    func `a station's file beside a damaged intention is refused with an answer`(
+        _ isDirectory: Bool
+    ) throws {
         try temporary.makeDirectory(bundle)
         try temporary.write(bundle / "lease", "")
-        try temporary.write(bundle / ".members", "{\"mem")
-        try temporary.write(bundle / "a.png", Sample.png)
-        for _ in 1...2 {
-            _ = try recover()
-            #expect(try temporary.names(bundle) == [".members", "a.png", "lease"])
+        if isDirectory {
+            try temporary.makeDirectory(bundle / ".members")
+        } else {
+            try temporary.write(bundle / ".members", "{\"mem")
         }
+        try temporary.write(bundle / "a.png", Sample.png)
+        guard case .refused(let record)? = try recover().first?.outcome else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(record.view.reason?.refusal.code == .incompleteBundle)
+        #expect(try temporary.bundles() == ["rejected/a"])
+        #expect(try temporary.read("rejected/a/a.png") == Sample.png)
+        #expect(try recover().isEmpty)
+    }
+
+    @Test func `what is no bundle is moved aside with a word why`() throws {
+        try temporary.write(bundle, "x")
+        guard case .discarded? = try recover().first?.outcome else {
+            Issue.record("not discarded")
+            return
+        }
+        #expect(try temporary.bundles() == [])
+        let place = Path.hidden("aside") / Path(try #require(temporary.names(".spool/aside").first))
+        #expect(try temporary.text(place / "a") == "x")
+        #expect(
+            try temporary.text(place / "why.txt")
+                == "'.spool/staging/a' is no drop that was being taken.\n")
+    }
+
+    @Test func `a bundle that cannot be read holds no other up`() throws {
+        try stage(try temporary.pair("a"), taken: 1)
+        for name in ["b", "c"] {
+            // A link that leads to itself in place of the record: nothing tells what it was.
+            let other = Path.hidden("staging/\(name)")
+            try temporary.makeDirectory(other)
+            try temporary.link(other / "status.json", to: "status.json")
+            try temporary.link(other / ".members", to: ".members")
+        }
+        _ = try recover()
+        #expect(try temporary.bundles() == ["queued/a", "rejected/b", "rejected/c"])
+    }
+
+    /// R12: a name that stands in `queued/`, and of which nobody told.
+    @Test func `a drop whose name something else has in the queue takes the next one`() throws {
+        try stage(try temporary.pair("a"), taken: 2)
+        try temporary.makeDirectory("queued/a")
+        try temporary.write("queued/a/x", "x")
+        guard case .admitted(let record)? = try recover().first?.outcome else {
+            Issue.record("not admitted")
+            return
+        }
+        #expect(record.view.id.text == "a~2")
+        #expect(try temporary.bundles() == ["queued/a", "queued/a~2"])
+        #expect(try temporary.names("queued/a") == ["x"])
     }
 
     // MARK: Forward
