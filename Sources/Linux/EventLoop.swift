@@ -24,7 +24,10 @@ public final class EventLoop {
     }
 
     /// What to wait for on a descriptor; `exceptions` are those of `/proc/self/mountinfo`.
-    public enum Interest { case reading, writing, exceptions }
+    ///
+    /// With `arrivals` what has come is told once: who does not read to its end, as after an error,
+    /// has to come back by itself.
+    public enum Interest { case reading, arrivals, writing, exceptions }
 
     /// A wait that lasts until it is cancelled; cancel it before its descriptor is closed.
     public final class Registration {
@@ -52,6 +55,7 @@ public final class EventLoop {
         event.events =
             switch interest {
             case .reading: UInt32(EPOLLIN.rawValue)
+            case .arrivals: UInt32(EPOLLIN.rawValue) | UInt32(EPOLLET.rawValue)
             case .writing: UInt32(EPOLLOUT.rawValue)
             case .exceptions: UInt32(EPOLLPRI.rawValue)
             }

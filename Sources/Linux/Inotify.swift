@@ -60,7 +60,7 @@ public final class Inotify {
     public init(_ loop: EventLoop, handler: @escaping () -> Void) throws(SystemError) {
         let flags = Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)
         descriptor = Descriptor(owning: try retrying("inotify_init1") { inotify_init1(flags) })
-        registration = try loop.watch(descriptor, handler: handler)
+        registration = try loop.watch(descriptor, for: .arrivals, handler: handler)
     }
 
     deinit { registration?.cancel() }

@@ -54,7 +54,10 @@ extension Watcher {
             if case .left(let error) = outcome {
                 postpone(key, error)
                 table.withdraw(drop.id)
+                // Something stands in staging by its name.
+                if error.code == .exists { nextRecovery = .now }
             } else {
+                if case .stuck = outcome { interrupted[drop.id] = candidate }
                 taken.insert(key)
                 inbox.forget(candidate)
                 receiving[key] = nil
@@ -119,12 +122,15 @@ extension Watcher {
         // R9: an old order must not hit a new job.
         for order in JobOrder.allCases { try orders.withdraw(order, for: id) }
         guard try giveWay(id) else {
-            postponed[candidate.key] = (.now + .milliseconds(50), nil)
+            let delay = min((nameWaits[candidate.key] ?? .milliseconds(25)) * 2, .seconds(5))
+            nameWaits[candidate.key] = delay
+            postponed[candidate.key] = (.now + delay, nil)
             return nil
         }
+        nameWaits[candidate.key] = nil
         if refusal == nil {
             let station = candidate.station?.description
-            table.reserve(id, for: station, at: WallClock.nanoseconds)
+            table.reserve(id, for: station, at: .now)
         } else {
             table.stage(id)
         }
@@ -215,16 +221,17 @@ extension Watcher {
 
     /// Why this sender has to wait a moment; nil below its limit.
     ///
-    /// Counted from the order stamps of the jobs that are kept, so that it survives a restart.
+    /// Counted from when the jobs that are kept were let in, on a clock that nobody sets.
     func rateLimit(of station: StationName?) -> Refusal? {
         guard let limit = limits.jobsPerMinute(of: station) else { return nil }
-        let minute: Int64 = 60_000_000_000
-        let now = WallClock.nanoseconds
-        let recent = (table.recentOrders(of: station?.description, since: now - minute)).sorted()
+        let minute = Duration.seconds(60)
+        let now = Moment.now
+        let recent = table.admissions(of: station?.description, since: now + (.zero - minute))
+            .sorted()
         guard recent.count >= limit else { return nil }
         // When so many of them are a minute old that one more is allowed.
         let free = recent[recent.count - limit] + minute
-        let wait = Duration.nanoseconds(max(0, free - now)).wholeSeconds
+        let wait = max(.zero, free - now).wholeSeconds
         return .rateLimited(
             station: station?.description, limit: limit, retryAfter: max(1, wait))
     }
@@ -234,21 +241,27 @@ extension Watcher {
         guard let job = table.jobs[id], case .finished(let state) = job.place else { return true }
         switch try spool.lease(.bundle(state, id)) {
         case .gone:
-            table.left(id, state)
+            // One without a lease is nobody's to hold.
+            guard try spool.root.status(of: .bundle(state, id)) != nil else {
+                table.left(id, state)
+                return true
+            }
+            _ = try rename(id, in: state)
             return true
         case .busy: return false
-        case .held(let lease):
-            var number = 1
-            while table.contains(id.variant(number)) { number += 1 }
-            let older = id.variant(number)
-            try spool.root.rename(.bundle(state, id), to: .bundle(state, older))
-            try spool.flush(directory: Path(state))
-            table.left(id, state)
-            table.finished(older, state, job.record)
-            spool.log.write(
-                "Job \(id.short) gives its name to a newcomer: now \(older)", job: older)
-            return try spool.holds(lease, of: .bundle(state, older))
+        case .held(let lease): return try spool.holds(lease, of: rename(id, in: state))
         }
+    }
+
+    private func rename(_ id: JobID, in state: JobState) throws(SystemError) -> Path {
+        var number = 1
+        while table.contains(id.variant(number)) { number += 1 }
+        let older = id.variant(number)
+        try spool.root.rename(.bundle(state, id), to: .bundle(state, older))
+        try spool.flush(directory: Path(state))
+        table.rename(id, to: older)
+        spool.log.write("Job \(id.short) gives its name to a newcomer: now \(older)", job: older)
+        return .bundle(state, older)
     }
 
     /// Nothing was taken: the drop stands where it stood, and its sender is told why.
@@ -259,8 +272,29 @@ extension Watcher {
         postponed[key] = (.now + .seconds(5), error)
     }
 
+    /// Goes on with what stands in staging.
+    func recoverStaging() {
+        nextRecovery = nil
+        do throws(SystemError) {
+            // R5: what stands there counts before it goes on.
+            for (id, counts) in try staging.pending() where !table.contains(id) {
+                if counts { table.reserve(id) } else { table.stage(id) }
+            }
+            for (id, outcome) in try staging.recover() { settle(id, outcome) }
+        } catch {
+            spool.log.write(error, while: "Recovering staged drops")
+            nextRecovery = .now + .seconds(5)
+        }
+    }
+
     /// Takes note of what became of a drop that was taken.
-    func settle(_ id: JobID, _ outcome: Staging.Outcome) {
+    func settle(_ staged: JobID, _ outcome: Staging.Outcome) {
+        let candidate = interrupted.removeValue(forKey: staged)
+        var id = staged
+        if case .admitted(let record) = outcome { id = record.view.id }
+        if case .refused(let record) = outcome { id = record.view.id }
+        // R12: something else has its name.
+        if id != staged { forget(staged) }
         switch outcome {
         case .admitted(let record):
             table.queued(id, stamp: record.stamp, record)
@@ -273,14 +307,26 @@ extension Watcher {
             spool.log.write(
                 "Job \(id.short) rejected - \(reason?.code.rawValue ?? ""): "
                     + (reason?.detail ?? ""), job: id)
-        case .discarded: table.withdraw(id)
+        case .discarded:
+            table.withdraw(id)
+            inbox.recall(candidate)
         case .left(let error):
             spool.log.write(error, while: "Taking job \(id.short)", job: id)
             table.withdraw(id)
+            inbox.recall(candidate)
         case .stuck(let error):
+            interrupted[id] = candidate
             spool.log.write(error, while: "Taking job \(id.short)", job: id)
             table.note(trouble: "The service cannot finish taking it: \(error).", of: id)
             nextRecovery = .now + .seconds(5)
+        }
+    }
+
+    /// What has a name in a state that nobody had told of becomes known.
+    private func forget(_ staged: JobID) {
+        if table.jobs[staged]?.place == .staging { table.withdraw(staged) }
+        do throws(SystemError) { try learn(staged) } catch {
+            spool.log.write(error, while: "Looking at job \(staged.short)", job: staged)
         }
     }
 }

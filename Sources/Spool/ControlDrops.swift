@@ -89,7 +89,7 @@ extension Watcher {
             spool.log.write("'\(drop.name)': there is no such job", .warning)
             return try remove(drop)
         }
-        if case .staging? = table.jobs[id]?.place { return }
+        if isBetween(id) { return }
         // The job of that name has ended; the order is about the drop that will take its name.
         let isForDrop = drop.verb == .cancel || drop.verb == .hold
         if isForDrop, table.jobs[id]?.isLive == false, isArriving(drop) { return }
@@ -106,9 +106,15 @@ extension Watcher {
         let own = drop.station.flatMap { try? JobID(stem: drop.stem, station: $0) }
         return [own, try? JobID(drop.stem)].compactMap { $0 }.first { id in
             guard let job = table.jobs[id] else { return false }
-            let station = job.record.map(\.view.station) ?? job.reservation?.station
+            let station = job.record.map(\.view.station) ?? job.station
             return drop.isOperators || station == drop.station?.description
         }
+    }
+
+    /// Where it stands will be told in a moment.
+    private func isBetween(_ id: JobID) -> Bool {
+        let place = table.jobs[id]?.place
+        return place == .staging || place == .moving
     }
 
     private func isArriving(_ drop: ControlDrop) -> Bool {
@@ -189,7 +195,7 @@ extension Watcher {
 
     private func cancel(_ id: JobID) throws(SystemError) {
         switch table.jobs[id]?.place {
-        case .staging: return
+        case .staging, .moving: return
         // Its worker, or recovery, ends it.
         case .running: return
         case .queued: try dismiss(id, as: .cancelled, JobRecord.cancellation)
@@ -225,7 +231,7 @@ extension Watcher {
     /// Jobs in the queue whose record says that they have ended: a crash came between.
     private var decidedDismissals: [JobID] {
         table.queue.entries.map(\.id).filter { id in
-            table.jobs[id]?.record.map { $0.view.status != .queued } ?? false
+            table.jobs[id]?.record?.isDismissed == true
         }
     }
 
@@ -260,7 +266,7 @@ extension Watcher {
     /// R5: a slot is reserved before the job is let in; without one the order waits.
     private func retry(_ id: JobID) throws(SystemError) {
         guard let job = table.jobs[id], case .finished(let state) = job.place, state != .done else {
-            if case .staging? = table.jobs[id]?.place { return }
+            if isBetween(id) { return }
             return try withdrawRetry(id)
         }
         // A crash came between its rename and the end of the order.
@@ -276,31 +282,33 @@ extension Watcher {
         if let limit = rateLimit(of: station) {
             return again(in: .seconds(limit.retryAfterSeconds ?? 60))
         }
-        table.reserve(id, for: station?.description, at: WallClock.nanoseconds)
+        table.reserve(id, for: station?.description, at: .now)
         do throws(SystemError) {
             let again = Resubmission(spool: spool, id: id, state: state)
             let outcome = try again.run { () throws(SystemError) in try staging.nextOrder() }
-            try settle(id, outcome, from: state, job.record)
+            try settle(id, outcome, job)
         } catch {
-            table.finished(id, state, job.record)
+            table.restore(id, job)
             throw error
         }
     }
 
     private func settle(
-        _ id: JobID, _ outcome: Resubmission.Outcome, from state: JobState, _ former: JobRecord?
+        _ id: JobID, _ outcome: Resubmission.Outcome, _ former: TrackedJob
     ) throws(SystemError) {
+        var former = former
         switch outcome {
         case .queued(let record):
             table.queued(id, stamp: record.stamp, record)
             spool.log.write("Job \(id.short) retried - Queue size: \(table.live.count)", job: id)
             try withdrawRetry(id)
         case .refused(let record, let refusal):
-            table.finished(id, state, record)
+            former.record = record
+            table.restore(id, former)
             spool.log.write("Job \(id.short) cannot be retried - \(refusal.detail)", job: id)
             try withdrawRetry(id)
         case .busy:
-            table.finished(id, state, former)
+            table.restore(id, former)
             waitForLease(id)
         case .gone:
             table.withdraw(id)

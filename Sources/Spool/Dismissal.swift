@@ -35,7 +35,10 @@ extension Spool {
         case .held(let lease):
             guard var record = try record(in: bundle, of: id) else { return .damaged }
             // Decided before a crash: as it was decided then.
-            if record.view.status == .queued { record.dismiss(as: status, error) }
+            if !record.isDismissed {
+                record.view.startedAt = nil
+                record.dismiss(as: status, error)
+            }
             try write(record, in: bundle, by: .temporary())
             try move(bundle, to: .failed, record)
             guard try holds(lease, of: .bundle(.failed, id)) else { return .gone }
@@ -45,10 +48,16 @@ extension Spool {
 }
 
 extension JobRecord {
+    /// Whether it was decided that a job in `queued/` leaves it for `failed/`. Any other record, such
+    /// as one of a run, is that of a job that waits.
+    var isDismissed: Bool { view.status == .failed || view.status == .cancelled }
+
     /// Ends the job without a run.
     mutating func dismiss(as status: JobStatus, _ error: String) {
         view.status = status
         view.completedAt = .now
+        view.resultPath = nil
+        view.resultSeed = nil
         view.error = error
         view.progress = nil
         view.isDeadLetter = false

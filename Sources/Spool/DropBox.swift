@@ -80,6 +80,8 @@ final class DropBox {
     struct Findings {
         /// Folder bundles that are gone.
         var goneFolders: [DropBox] = []
+        /// What stood in the way of looking at a name; the others were looked at.
+        var problem: SystemError?
     }
 
     /// Looks at all names. `isStation` tells which directories are drop boxes of their own.
@@ -92,7 +94,9 @@ final class DropBox {
             .subtracting(found)
         var findings = Findings()
         for name in found + gone where !isStation(name) {
-            try look(at: name, isRenamed: false, in: directory, now: now, &findings)
+            try tolerating(&findings) { (findings) throws(SystemError) in
+                try look(at: name, isRenamed: false, in: directory, now: now, &findings)
+            }
         }
         return findings
     }
@@ -104,9 +108,21 @@ final class DropBox {
         let directory = try spool.root.directory(path)
         var findings = Findings()
         for (name, isRenamed) in names where !isStation(name) {
-            try look(at: name, isRenamed: isRenamed, in: directory, now: now, &findings)
+            try tolerating(&findings) { (findings) throws(SystemError) in
+                try look(at: name, isRenamed: isRenamed, in: directory, now: now, &findings)
+            }
         }
         return findings
+    }
+
+    /// One name's error is its own, unless the next one would meet the same.
+    private func tolerating(
+        _ findings: inout Findings, _ look: (inout Findings) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        do throws(SystemError) { try look(&findings) } catch {
+            if error.isGeneral { throw error }
+            findings.problem = error
+        }
     }
 
     private func look(
@@ -176,6 +192,9 @@ final class DropBox {
         controls[name] = nil
         answered[name] = status
     }
+
+    /// Looks at a name again, also if nothing about it changed.
+    func recall(_ name: Path) { answered[name] = nil }
 
     /// A control drop is gone.
     func forget(control name: Path) { controls[name] = nil }

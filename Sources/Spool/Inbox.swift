@@ -46,6 +46,8 @@ final class Inbox {
     /// Names that events told of, by box; true: renamed into place.
     private var dirty: [ObjectIdentifier: [Path: Bool]] = [:]
     private var needsListing = true
+    /// What stood in the way of looking at one name in this pass.
+    private var obstruction: SystemError?
     private var lastPass = (end: Moment(nanoseconds: 0), duration: Duration.zero)
     private var nextListing: Moment?
 
@@ -96,17 +98,20 @@ final class Inbox {
         }
     }
 
-    /// Opens a box anew whose directory was removed, renamed or unmounted, if it is there again.
-    private func reopenLost() throws(SystemError) {
+    /// Opens boxes anew whose directories were removed, renamed or unmounted, if they are there
+    /// again; what is in the way of one.
+    private func reopenLost() -> SystemError? {
+        var problem: SystemError?
         for box in boxes.values where box.watch == nil && !box.isPolled {
             do throws(SystemError) {
                 try open(box.path, station: box.station)
                 needsListing = true
             } catch {
                 // A station's box goes before its declaration does.
-                guard error.isNotFound, box.station != nil else { throw error }
+                if !error.isNotFound || box.station == nil { problem = error }
             }
         }
+        return problem
     }
 
     /// Opens the drop boxes of the declared stations and closes those of others.
@@ -190,9 +195,9 @@ final class Inbox {
     /// Returns the drops, when to look again without an event, and what stood in the way of
     /// looking into a whole box; the other boxes are served all the same.
     func pass(now: Moment) -> (candidates: [Candidate], again: Moment?, problem: SystemError?) {
-        var problem: SystemError?
         closeReplaced { $0.isDue(at: now) }
-        do throws(SystemError) { try reopenLost() } catch { problem = error }
+        var problem = reopenLost()
+        obstruction = nil
         openUnopened()
         let isListing = needsListing || nextListing.map { $0 <= now } == true
         if isListing { nextListing = nil }
@@ -211,6 +216,10 @@ final class Inbox {
                 needsListing = true
                 problem = error
             }
+        }
+        if let obstruction {
+            needsListing = true
+            problem = problem ?? obstruction
         }
         // The safety net where events come: it must not be put off by what comes meanwhile.
         nextListing =
@@ -262,12 +271,16 @@ final class Inbox {
         let isNew = folder.watch == nil
         if isNew { try watch(folder) }
         if isNew || isListing { schedule(folder, now) }
+        var problem: SystemError?
         if !touched.isEmpty {
-            _ = try folder.refresh(touched, isStation: { _ in false }, in: spool, now: now)
+            problem = try folder.refresh(
+                touched, isStation: { _ in false }, in: spool, now: now
+            ).problem
         }
         if isNew || isListing {
-            _ = try folder.list(isStation: { _ in false }, in: spool, now: now)
+            problem = try folder.list(isStation: { _ in false }, in: spool, now: now).problem
         }
+        if let problem { throw problem }
     }
 
     /// The sender took a folder away meanwhile, or we may not look into it.
@@ -287,6 +300,7 @@ final class Inbox {
     }
 
     private func adopt(_ findings: DropBox.Findings) {
+        obstruction = findings.problem ?? obstruction
         for folder in findings.goneFolders { close(folder) }
     }
 
@@ -327,6 +341,16 @@ final class Inbox {
     /// Whether all of a drop stands where it stood when it was judged.
     func stands(_ candidate: Candidate) -> Bool {
         candidate.members.allSatisfy { left($0) != nil }
+    }
+
+    /// A drop that was taken stands there all the same: everything is looked at again, for events
+    /// may have told of it meanwhile.
+    func recall(_ candidate: Candidate?) {
+        needsListing = true
+        guard let candidate, let box = boxes[candidate.key.box] else { return }
+        let directory = candidate.folder.flatMap { box.folders[$0.lastComponent] } ?? box
+        for member in candidate.members { directory.recall(member.source.lastComponent) }
+        if directory !== box { directory.isAnswered = false }
     }
 
     /// What stands there still of a member that was taken.

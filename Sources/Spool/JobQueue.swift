@@ -27,6 +27,8 @@ public final class JobQueue {
     private var busy: [JobID: (until: Moment, delay: Duration)] = [:]
     /// Jobs whose bundles could not be read, and until when they are passed over.
     private var broken: [JobID: Moment] = [:]
+    /// Jobs whose place in the queue could not be read, and when that is tried again.
+    private var unseen: [JobID: Moment] = [:]
     /// When jobs with a future mtime are due, from their records.
     private var dues: [JobID: Int64] = [:]
     /// Jobs that no pipeline of this worker can run; not asked for again.
@@ -100,6 +102,7 @@ public final class JobQueue {
     ) throws(SystemError) -> ClaimAttempt {
         try drain()
         if try spool.isPaused() { return .none(retry: nil, due: nil) }
+        try insertUnseen(now)
         var nextDue: Int64?
         full = []
         for entry in try inOrder() {
@@ -116,7 +119,8 @@ public final class JobQueue {
             }
         }
         let retries =
-            busy.values.map(\.until) + broken.values + slotWaits.values.map(\.until)
+            busy.values.map(\.until) + broken.values + unseen.values
+            + slotWaits.values.map(\.until)
         // What is past was asked for just now, and waits for something else.
         return .none(retry: retries.filter { $0 > now }.min(), due: nextDue)
     }
@@ -198,7 +202,7 @@ public final class JobQueue {
         // A decided dismissal is the watcher's to finish.
         let isCancelled = try spool.isOrdered(.cancel, id)
         let isHeld = try spool.isOrdered(.hold, id)
-        guard !isCancelled, !isHeld, record.view.status == .queued else {
+        guard !isCancelled, !isHeld, !record.isDismissed else {
             ordered.insert(id)
             return .none(retry: nil, due: nil)
         }
@@ -258,7 +262,13 @@ public final class JobQueue {
     }
 
     private func drain() throws(SystemError) {
-        guard let events = try inotify?.drain() else { return }
+        guard let inotify else { return }
+        let events: [Inotify.Event]
+        do throws(SystemError) { events = try inotify.drain() } catch {
+            // What was read of them before is gone.
+            needsListing = true
+            throw error
+        }
         for event in events where !needsListing {
             needsListing = event.mask.contains(.overflow)
             guard let watch = event.watch else { continue }
@@ -286,6 +296,7 @@ public final class JobQueue {
         index = QueueIndex()
         busy = [:]
         broken = [:]
+        unseen = [:]
         dues = [:]
         unfit = []
         ordered = []
@@ -298,15 +309,30 @@ public final class JobQueue {
         needsListing = false
     }
 
+    /// One that cannot be looked at is looked at again in a while, and keeps no other waiting.
     private func insert(_ id: JobID) throws(SystemError) {
-        guard let status = try spool.root.status(of: .bundle(.queued, id)) else { return }
-        index.insert(id, stamp: status.modified)
+        do throws(SystemError) {
+            guard let status = try spool.root.status(of: .bundle(.queued, id)) else { return }
+            index.insert(id, stamp: status.modified)
+        } catch {
+            if error.isGeneral { throw error }
+            spool.log.write(error, while: "Looking at job \(id.short)", job: id)
+            unseen[id] = .now + .seconds(5)
+        }
+    }
+
+    private func insertUnseen(_ now: Moment) throws(SystemError) {
+        for (id, until) in unseen where until <= now {
+            unseen[id] = nil
+            try insert(id)
+        }
     }
 
     private func forget(_ id: JobID) {
         index.remove(id)
         busy[id] = nil
         broken[id] = nil
+        unseen[id] = nil
         dues[id] = nil
         unfit.remove(id)
         ordered.remove(id)

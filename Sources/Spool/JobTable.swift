@@ -3,7 +3,7 @@
 // R5: only the watcher lets jobs in, so a job is live from the verdict that lets it in until it is
 // *seen* to arrive in `done/`, `failed/` or `rejected/`. A listing of `queued/` and `running/`
 // never lowers the count: in every order of listing a moving job can be missed. Arrivals in those
-// two and verdicts found in staging also add. A name is live until its job is counted out.
+// two, also of jobs that have gone on since, and verdicts found in staging add. A name is live until its job is counted out.
 
 internal import Linux
 internal import SpoolFormat
@@ -12,6 +12,8 @@ internal import SpoolFormat
 struct TrackedJob {
     enum Place: Equatable {
         case staging
+        /// It was told of where it stands no longer; what it did next will be told.
+        case moving
         case queued
         case running(claim: Int)
         case finished(JobState)
@@ -20,14 +22,16 @@ struct TrackedJob {
     var place: Place
     /// Nil until it was read.
     var record: JobRecord?
-    /// Whose it is and when its slot was reserved, until there is a record.
-    var reservation: (station: String?, order: Int64)?
+    /// Whose it is, until there is a record.
+    var station: String?
+    /// When it was let in, on our own clock, which nobody sets.
+    var admitted: Moment?
     /// Why it does not come out of staging.
     var trouble: String?
 
     /// Whose it is; nil: nobody's with a drop box of its own, or not known yet.
     var sender: StationName? {
-        record.map(\.view.sender) ?? reservation?.station.flatMap { StationName($0) }
+        record.map(\.view.sender) ?? station.flatMap { StationName($0) }
     }
 
     var isLive: Bool {
@@ -48,14 +52,13 @@ struct JobTable {
     /// How many finished jobs are kept in a state.
     func count(_ state: JobState) -> Int { counts[state] ?? 0 }
 
-    /// The order stamps of a sender's jobs that were let in since then.
-    func recentOrders(of station: String?, since: Int64) -> [Int64] {
+    /// When a sender's jobs were let in, as far as that was later than `since`.
+    func admissions(of station: String?, since: Moment) -> [Moment] {
         jobs.values.compactMap { job in
-            guard job.place != .finished(.rejected) else { return nil }
-            let (sender, order) =
-                job.record.map { ($0.view.station, $0.orderNanoseconds) } ?? job.reservation
-                ?? (nil, .min)
-            return order > since && sender == station ? order : nil
+            guard job.place != .finished(.rejected), let admitted = job.admitted,
+                (job.record.map(\.view.station) ?? job.station) == station
+            else { return nil }
+            return admitted > since ? admitted : nil
         }
     }
 
@@ -65,7 +68,8 @@ struct JobTable {
     /// When each sender's last job was let in, as far as its jobs are kept.
     var lastOrders: [StationName?: Int64] {
         jobs.values.reduce(into: [:]) { orders, job in
-            let order = job.record?.orderNanoseconds ?? job.reservation?.order ?? 0
+            let order =
+                job.record?.orderNanoseconds ?? (job.admitted == nil ? 0 : WallClock.nanoseconds)
             guard job.place != .finished(.rejected) else { return }
             orders[job.sender] = max(orders[job.sender] ?? 0, order)
         }
@@ -82,9 +86,9 @@ struct JobTable {
     func contains(_ id: JobID) -> Bool { jobs[id] != nil }
 
     /// Reserves a slot, before staging is entered.
-    mutating func reserve(_ id: JobID, for station: String? = nil, at order: Int64 = .min) {
+    mutating func reserve(_ id: JobID, for station: String? = nil, at moment: Moment? = nil) {
         live.insert(id)
-        set(id, TrackedJob(place: .staging, reservation: (station, order)))
+        set(id, TrackedJob(place: .staging, station: station, admitted: moment))
     }
 
     /// A staged drop that takes no slot: it will be refused.
@@ -99,31 +103,73 @@ struct JobTable {
     /// A bundle was seen in `queued/`.
     mutating func queued(_ id: JobID, stamp: Int64, _ record: JobRecord?) {
         live.insert(id)
-        set(id, TrackedJob(place: .queued, record: record ?? jobs[id]?.record))
+        move(id, to: .queued, record ?? jobs[id]?.record)
         queue.insert(id, stamp: stamp)
     }
 
     /// A bundle was seen in `running/`.
     mutating func running(_ id: JobID, claim: Int) {
         live.insert(id)
-        set(id, TrackedJob(place: .running(claim: claim), record: jobs[id]?.record))
+        move(id, to: .running(claim: claim), jobs[id]?.record)
+    }
+
+    /// An event told of a bundle in `queued/` or `running/` that has gone on since: events are read
+    /// many at once. It lives until it is seen to have ended.
+    mutating func passed(_ id: JobID) {
+        guard live.insert(id).inserted else { return }
+        move(id, to: .moving, jobs[id]?.record)
+    }
+
+    /// A job that was not let in again after all stands as it stood.
+    mutating func restore(_ id: JobID, _ job: TrackedJob) {
+        if !job.isLive { live.remove(id) }
+        set(id, job)
+    }
+
+    /// A finished job gave its name away.
+    mutating func rename(_ id: JobID, to other: JobID) {
+        guard let job = jobs[id] else { return }
+        remove(id)
+        set(other, job)
     }
 
     /// A job does not come out of staging.
     mutating func note(trouble: String, of id: JobID) { jobs[id]?.trouble = trouble }
 
     /// A live job's record was read.
-    mutating func describe(_ id: JobID, _ record: JobRecord) { jobs[id]?.record = record }
+    mutating func describe(_ id: JobID, _ record: JobRecord) {
+        guard var job = jobs[id] else { return }
+        job.record = record
+        job.admitted = job.admitted ?? JobTable.admission(of: record)
+        jobs[id] = job
+    }
 
     /// A bundle was seen in a state that jobs end in: it counts no longer.
     mutating func finished(_ id: JobID, _ state: JobState, _ record: JobRecord?) {
         live.remove(id)
-        set(id, TrackedJob(place: .finished(state), record: record))
+        move(id, to: .finished(state), record)
     }
 
     /// A finished bundle is gone from where it stood.
     mutating func left(_ id: JobID, _ state: JobState) {
         if jobs[id]?.place == .finished(state) { remove(id) }
+    }
+
+    private mutating func move(_ id: JobID, to place: TrackedJob.Place, _ record: JobRecord?) {
+        let known = jobs[id]
+        set(
+            id,
+            TrackedJob(
+                place: place, record: record, station: known?.station,
+                admitted: known?.admitted ?? record.map { JobTable.admission(of: $0) }))
+    }
+
+    /// Of a job that another watcher let in its stamp tells, which a clock that was set makes wrong:
+    /// one from the future counts from now on.
+    private static func admission(of record: JobRecord) -> Moment {
+        let (age, over) = WallClock.nanoseconds.subtractingReportingOverflow(
+            record.orderNanoseconds)
+        return .now + .nanoseconds(over ? 0 : -max(0, age))
     }
 
     private mutating func set(_ id: JobID, _ job: TrackedJob) {

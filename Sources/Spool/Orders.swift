@@ -38,10 +38,17 @@ struct Orders {
         }
         var ages: [(Int64, JobID)] = []
         for id in standing[.retry] ?? [] {
-            let status = try spool.root.status(of: .order(.retry, id))
-            ages.append((status?.modified ?? 0, id))
-            let text = try spool.read(.order(.retry, id), limit: 16) ?? []
-            claims[id] = Int(String(decoding: text, as: UTF8.self))
+            do throws(SystemError) {
+                let status = try spool.root.status(of: .order(.retry, id))
+                ages.append((status?.modified ?? 0, id))
+                let text = try spool.read(.order(.retry, id), limit: 16) ?? []
+                claims[id] = Int(String(decoding: text, as: UTF8.self))
+            } catch {
+                // It stands all the same; at worst the job runs once more than was asked.
+                if error.isGeneral { throw error }
+                spool.log.write(error, while: "Reading the order to retry job \(id.short)", job: id)
+                if ages.last?.1 != id { ages.append((0, id)) }
+            }
         }
         retries = ages.sorted { $0 < $1 }.map(\.1)
     }
@@ -74,7 +81,11 @@ struct Orders {
     /// Takes an order back, durably, if it stands.
     mutating func withdraw(_ order: JobOrder, for id: JobID) throws(SystemError) {
         guard stands(order, for: id) else { return }
-        try spool.removeIfPresent(.order(order, id))
+        let path = Path.order(order, id)
+        do throws(SystemError) { try spool.removeIfPresent(path) } catch {
+            guard error.code == .isADirectory else { throw error }
+            try spool.setAside(path, because: "is no order")
+        }
         try spool.flush(directory: .hidden(order.rawValue))
         standing[order]?.remove(id)
         guard order == .retry else { return }

@@ -24,7 +24,7 @@ extension Watcher {
         case .queued: .bundle(.queued, id)
         case .running(let claim): .bundle(AttemptName(id: id, claim: claim))
         case .finished(let state): .bundle(state, id)
-        case .staging, nil: nil
+        case .staging, .moving, nil: nil
         }
     }
 

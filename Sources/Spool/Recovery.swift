@@ -98,3 +98,15 @@ struct Recovery {
         }
     }
 }
+
+extension Spool {
+    /// What processes that died left besides jobs: files that nobody will rename any more, and trash
+    /// that is not unlinked.
+    func removeRemains() {
+        do throws(SystemError) {
+            // One on its way lives for moments; its process may be in a container of its own.
+            try Spool.removeAbandoned(in: self, unchangedFor: .seconds(60))
+            try Retention(self).recover()
+        } catch { log.write(error, while: "Removing what dead processes left") }
+    }
+}

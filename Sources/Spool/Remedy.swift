@@ -24,6 +24,8 @@ extension SystemError {
         case .otherFilesystem:
             "The whole spool must be on one filesystem: unmount what is mounted inside it."
         case .stale, .notConnected: "The filesystem's server went away: mount it again."
+        case .exists: "Something else stands there and is left as it is: look at it, move it away."
+        case .isADirectory: "A directory stands where a file should be: move it away."
         case .nameTooLong: "A name has at most 255 bytes and a path 4095: shorten it."
         case .accessDenied, .notPermitted:
             "Give user \(Host.name(ofUser: Host.user)) that permission."

@@ -45,6 +45,12 @@ public struct Retention {
         let retries: Int
     }
 
+    private enum TrashAttempt {
+        case trashed(Trashed)
+        /// It stays; when to look again.
+        case kept(Duration)
+    }
+
     private let spool: Spool
     private let trash = Path.hidden(SpoolFile.Hidden.trash)
 
@@ -80,12 +86,12 @@ public struct Retention {
         var trashed: [(entry: Trashed, id: JobID)] = []
         for candidate in try expired(asOf: now, &sweep) {
             let isDone = tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
-                guard let entry = try trash(candidate, asOf: now) else {
-                    // Somebody holds it, or its record is younger than its directory.
-                    return sweep.lookAgain(at: now.advanced(by: .seconds(5)))
+                switch try trash(candidate, asOf: now) {
+                case .kept(let wait): sweep.lookAgain(at: now.advanced(by: wait))
+                case .trashed(let entry):
+                    trashed.append((entry, candidate.id))
+                    sweep.freedBytes += candidate.bytes
                 }
-                trashed.append((entry, candidate.id))
-                sweep.freedBytes += candidate.bytes
             }
             if !isDone { sweep.lookAgain(at: now.advanced(by: Retention.patience)) }
         }
@@ -148,12 +154,12 @@ public struct Retention {
     ) throws(SystemError) -> [Candidate] {
         var candidates: [Candidate] = []
         for name in try spool.names(in: Path(state)) {
-            guard let id = try? JobID(name.bytes),
-                let status = try spool.root.status(of: .bundle(state, id)),
-                status.kind == .directory
-            else { continue }
-            let ended = Timestamp(nanoseconds: status.modified)
+            guard let id = try? JobID(name.bytes) else { continue }
             let isDone = tolerating("Measuring job \(id)") { () throws(SystemError) in
+                guard let status = try spool.root.status(of: .bundle(state, id)),
+                    status.kind == .directory
+                else { return }
+                let ended = Timestamp(nanoseconds: status.modified)
                 let bytes = try size(of: .bundle(state, id))
                 candidates.append(Candidate(state: state, id: id, ended: ended, bytes: bytes))
             }
@@ -177,24 +183,32 @@ public struct Retention {
     /// Renames a bundle to the trash if its lease is free and it really ended so long ago.
     ///
     /// R9: one that is to run again stays.
-    private func trash(_ candidate: Candidate, asOf now: Timestamp) throws(SystemError) -> Trashed?
+    private func trash(_ candidate: Candidate, asOf now: Timestamp) throws(SystemError)
+        -> TrashAttempt
     {
         let bundle = Path.bundle(candidate.state, candidate.id)
         switch try spool.lease(bundle) {
-        case .gone: return nil
-        case .busy: return nil
+        // Gone, or without a lease, which only a repair makes again.
+        case .gone: return .kept(Retention.patience)
+        case .busy: return .kept(.seconds(5))
         case .held(let lease):
-            guard try !spool.isOrdered(.retry, candidate.id) else { return nil }
+            guard try !spool.isOrdered(.retry, candidate.id) else {
+                return .kept(Retention.patience)
+            }
             let record = try spool.record(in: bundle, of: candidate.id)
             let ended = record?.view.completedAt ?? candidate.ended
             let isOverBytes = candidate.ended.advanced(by: timeToLive(candidate.state)) > now
-            guard isOverBytes || ended.advanced(by: timeToLive(candidate.state)) <= now else {
-                return nil
+            let expiry = ended.advanced(by: timeToLive(candidate.state))
+            guard isOverBytes || expiry <= now else {
+                // Its record is younger than its directory.
+                let left = expiry.nanoseconds.subtractingReportingOverflow(now.nanoseconds)
+                return .kept(left.overflow ? Retention.patience : .nanoseconds(left.partialValue))
             }
             let path = Path.trash(Path(candidate.id))
             try spool.root.rename(bundle, to: path)
-            guard try spool.holds(lease, of: path) else { return nil }
-            return Trashed(path: path, state: candidate.state, retries: record?.retries ?? 0)
+            guard try spool.holds(lease, of: path) else { return .kept(Retention.patience) }
+            return .trashed(
+                Trashed(path: path, state: candidate.state, retries: record?.retries ?? 0))
         }
     }
 
@@ -240,11 +254,15 @@ public struct Retention {
         guard !names.isEmpty else { return true }
         let counted = Set(try spool.totals().counted)
         var uncounted: [Trashed] = []
+        var unread: Set<Path> = []
         for name in names where !counted.contains(Hexadecimal.text(of: name.bytes)) {
-            if let entry = try uncountedEntry(trash / name) { uncounted.append(entry) }
+            let isRead = tolerating("Reading the trash") { () throws(SystemError) in
+                if let entry = try uncountedEntry(trash / name) { uncounted.append(entry) }
+            }
+            if !isRead { unread.insert(name) }
         }
         if !uncounted.isEmpty { try countOrMakeRoom(uncounted) }
-        return names.map { unlink(trash / $0) }.allSatisfy { $0 }
+        return names.map { !unread.contains($0) && unlink(trash / $0) }.allSatisfy { $0 }
     }
 
     /// What cannot be unlinked stays in the trash, is told, and is tried again by the next sweep.
@@ -266,7 +284,9 @@ public struct Retention {
     }
 
     private func uncountedEntry(_ bundle: Path) throws(SystemError) -> Trashed? {
-        guard let bytes = try spool.read(bundle / Path(BundleFile.record)),
+        let path = bundle / Path(BundleFile.record)
+        // A directory or a link in its place is no record.
+        guard try spool.root.status(of: path)?.kind == .file, let bytes = try spool.read(path),
             let record = JSONText.decode(JobRecord.self, from: bytes)
         else { return nil }
         let state: JobState =

@@ -9,9 +9,26 @@ internal import SpoolFormat
 
 extension Watcher {
     func readEvents() throws(SystemError) {
-        for event in try inotify.drain() {
+        let events = try drained()
+        if events.contains(where: { $0.mask.contains(.overflow) }) {
+            spool.log.write("Events were lost (queue overflow); listing everything.", .warning)
+        }
+        handle(events)
+        try relist()
+        lookForDeparted()
+    }
+
+    /// All events there are; what was read before an error is lost with it.
+    private func drained() throws(SystemError) -> [Inotify.Event] {
+        do throws(SystemError) { return try inotify.drain() } catch {
+            needsListing = true
+            throw error
+        }
+    }
+
+    private func handle(_ events: [Inotify.Event]) {
+        for event in events {
             if event.mask.contains(.overflow) {
-                spool.log.write("Events were lost (queue overflow); listing everything.", .warning)
                 needsListing = true
             } else if let place = event.watch.flatMap({ watches[$0] }) {
                 do throws(SystemError) { try handle(event, in: place) } catch {
@@ -23,28 +40,18 @@ extension Watcher {
                 _ = inbox.note(event)
             }
         }
-        try relist()
     }
 
     /// Lost events are made good by listing everything, and the events that came meanwhile.
     func relist() throws(SystemError) {
         guard needsListing else { return }
         inbox.distrustEvents()
+        departed = [:]
         unseen = table.live
         try list()
+        let events = try drained()
         needsListing = false
-        for event in try inotify.drain() {
-            if event.mask.contains(.overflow) {
-                needsListing = true
-            } else if let place = event.watch.flatMap({ watches[$0] }) {
-                do throws(SystemError) { try handle(event, in: place) } catch {
-                    spool.log.write(error, while: "Looking at '\(event.name)'")
-                    needsListing = true
-                }
-            } else {
-                _ = inbox.note(event)
-            }
-        }
+        handle(events)
         guard !needsListing else {
             unseen = []
             return
@@ -63,11 +70,9 @@ extension Watcher {
             try arrived(event.name, in: state)
         case .state(let state):
             if event.mask.contains(.removed) { removed(event.name, from: state) }
-            if let id = try? JobID(event.name.bytes), state != .running {
-                try checkPresence(id, state)
-            }
-        case .hidden:
-            if event.name == Path(SpoolFile.Hidden.totals) { totals = try spool.totals() }
+            if event.mask.contains(.movedFrom) { depart(event.name, from: state) }
+            if let id = try? JobID(event.name.bytes), state.isFinished { checkPresence(id, state) }
+        case .hidden: if event.name == Path(SpoolFile.Hidden.totals) { readTotals() }
         case .stations: try declareStations()
         case .workers: try crew.read(event.name)
         }
@@ -75,61 +80,116 @@ extension Watcher {
 
     /// Nobody of ours removes a bundle there: a foreign hand did, and its slot is free.
     func removed(_ name: Path, from state: JobState) {
-        let id = state == .running ? AttemptName(name.bytes)?.id : try? JobID(name.bytes)
-        guard let id, let job = table.jobs[id] else { return }
-        let isThere =
-            switch job.place {
-            case .queued: state == .queued
-            case .running: state == .running
-            default: false
-            }
-        guard isThere else { return }
+        guard let id = liveJob(name, in: state) else { return }
         spool.log.write(
             "Job \(id.short) was removed from \(state.rawValue) by hand", .warning, job: id)
         table.withdraw(id)
     }
 
-    /// A bundle was seen in a state.
-    func arrived(_ name: Path, in state: JobState) throws(SystemError) {
-        if state == .running {
-            guard let attempt = AttemptName(name.bytes),
-                try spool.root.status(of: .bundle(attempt)) != nil
-            else { return }
-            unseen.remove(attempt.id)
-            table.running(attempt.id, claim: attempt.claim)
-            if table.jobs[attempt.id]?.record == nil {
-                let record = try spool.knownRecord(in: .bundle(attempt), of: attempt.id) {
-                    unread.insert(name, state)
-                }
-                if let record { table.describe(attempt.id, record) }
+    /// The live job that is known to stand there.
+    private func liveJob(_ name: Path, in state: JobState) -> JobID? {
+        let attempt = state == .running ? AttemptName(name.bytes) : nil
+        guard let id = attempt?.id ?? (try? JobID(name.bytes)), let job = table.jobs[id] else {
+            return nil
+        }
+        return switch job.place {
+        case .queued: state == .queued ? id : nil
+        case .running(let claim): claim == attempt?.claim ? id : nil
+        case .moving: state.isFinished ? nil : id
+        default: nil
+        }
+    }
+
+    /// Renamed away: its arrival is the next event, unless a foreign hand took it out of the spool.
+    private func depart(_ name: Path, from state: JobState) {
+        guard let id = liveJob(name, in: state) else { return }
+        departed[id] = (.now + .seconds(1), state)
+    }
+
+    /// Who was renamed away and did not arrive anywhere has no slot any more.
+    ///
+    /// With the watches in place every arrival is an event; the look is for one that is late.
+    private func lookForDeparted() {
+        for (id, (until, state)) in departed where until <= .now {
+            departed[id] = nil
+            do throws(SystemError) {
+                guard try !isAnywhere(id) else { continue }
+            } catch {
+                spool.log.write(error, while: "Looking for job \(id.short)", job: id)
+                departed[id] = (.now + .seconds(5), state)
+                continue
             }
-            return
+            spool.log.write(
+                "Job \(id.short) was moved out of \(state.rawValue)/ by hand; it counts no longer",
+                .warning, job: id)
+            table.withdraw(id)
         }
-        guard let id = try? JobID(name.bytes),
-            let status = try spool.root.status(of: .bundle(state, id))
-        else { return try vanished(name, from: state) }
+    }
+
+    private func isAnywhere(_ id: JobID) throws(SystemError) -> Bool {
+        let places = JobState.allCases.filter { $0 != .running }.map { Path.bundle($0, id) }
+        for place in places + [.staging(id)] where try spool.root.status(of: place) != nil {
+            return true
+        }
+        return try spool.names(in: Path(.running)).contains { AttemptName($0.bytes)?.id == id }
+    }
+
+    /// A bundle was seen in a state, or an event told of it there.
+    ///
+    /// What cannot be looked at now is looked at again, and counts as the event tells.
+    func arrived(_ name: Path, in state: JobState) throws(SystemError) {
+        let attempt = state == .running ? AttemptName(name.bytes) : nil
+        let plain = state == .running ? nil : try? JobID(name.bytes)
+        guard let id = attempt?.id ?? plain else { return }
         unseen.remove(id)
-        // Without a readable record it is a job all the same, and counts.
-        let record = try spool.knownRecord(in: .bundle(state, id), of: id) {
+        departed[id] = nil
+        let bundle = Path(state) / name
+        let status: FileStatus?
+        do throws(SystemError) { status = try spool.root.status(of: bundle) } catch {
+            if error.isGeneral { throw error }
+            spool.log.write(error, while: "Looking at job \(id.short)", job: id)
             unread.insert(name, state)
+            return state.isFinished ? table.finished(id, state, nil) : table.passed(id)
         }
-        if state == .queued { return table.queued(id, stamp: status.modified, record) }
-        let isNews = table.jobs[id]?.place != .finished(state)
-        table.finished(id, state, record)
-        if isNews, let record { forecast.learn(record.view) }
-        // It may have been on its way when its station's group changed.
-        if isNews, let readers = limits.readers(of: record?.view.sender), readers != .everybody {
-            admit(readers, to: id)
+        guard let status else { return state.isFinished ? vanished(id, state) : table.passed(id) }
+        // A foreign hand's: nobody can run it, and it takes nobody's place.
+        guard status.kind == .directory else {
+            guard foreign.insert(bundle).inserted else { return }
+            return spool.log.write(
+                "'\(bundle)' is a \(status.kind.rawValue), where only jobs' directories stand; "
+                    + "it is passed over. Move it away.", .warning)
+        }
+        // Without a readable record it is a job all the same, and counts.
+        let isKnown = state == .running && table.jobs[id]?.record != nil
+        let record =
+            isKnown
+            ? nil : try spool.knownRecord(in: bundle, of: id) { unread.insert(name, state) }
+        if let attempt {
+            table.running(id, claim: attempt.claim)
+            if let record { table.describe(id, record) }
+        } else if state == .queued {
+            table.queued(id, stamp: status.modified, record)
+        } else {
+            let isNews = table.jobs[id]?.place != .finished(state)
+            table.finished(id, state, record)
+            if isNews, let record { forecast.learn(record.view) }
+            // It may have been on its way when its station's group changed.
+            if isNews, let readers = limits.readers(of: record?.view.sender), readers != .everybody
+            {
+                admit(readers, to: id)
+            }
         }
     }
 
     /// Reads again what an error kept from being read.
     func readUnread(at now: Moment = .now) {
         for (name, state) in unread.takeDue(at: now) {
-            // Retried or cleaned up meanwhile, it would count out the job that has its name now.
-            let id = try? JobID(name.bytes)
-            let stillStands = id.flatMap { table.jobs[$0]?.place } == .finished(state)
-            guard stillStands || !state.isFinished else { continue }
+            // Retried or cleaned up meanwhile, it would count out the job that has its name now; one
+            // that has ended meanwhile would count for ever.
+            let attempt = state == .running ? AttemptName(name.bytes) : nil
+            guard let id = attempt?.id ?? (try? JobID(name.bytes)), let job = table.jobs[id],
+                state.isFinished ? job.place == .finished(state) : job.isLive
+            else { continue }
             do throws(SystemError) { try arrived(name, in: state) } catch {
                 spool.log.write(error, while: "Looking at '\(name)'")
                 unread.insert(name, state)
@@ -148,17 +208,24 @@ extension Watcher {
 
     /// It arrived and has gone on before we looked. If it had ended, it counts no longer: its
     /// name was live, so the event was about that job and no other.
-    func vanished(_ name: Path, from state: JobState) throws(SystemError) {
-        guard state.isFinished, let id = try? JobID(name.bytes), table.live.contains(id) else {
-            return
-        }
+    private func vanished(_ id: JobID, _ state: JobState) {
+        guard table.live.contains(id) else { return }
         table.finished(id, state, nil)
-        try checkPresence(id, state)
+        checkPresence(id, state)
     }
 
     /// A finished bundle may have been cleaned up, given its name away, or been retried.
-    func checkPresence(_ id: JobID, _ state: JobState) throws(SystemError) {
-        if try spool.root.status(of: .bundle(state, id)) == nil { table.left(id, state) }
+    func checkPresence(_ id: JobID, _ state: JobState) {
+        do throws(SystemError) {
+            if try spool.root.status(of: .bundle(state, id)) == nil { table.left(id, state) }
+        } catch { spool.log.write(error, while: "Looking at job \(id.short)", job: id) }
+    }
+
+    /// Without them the counts are those that were read last.
+    func readTotals() {
+        do throws(SystemError) { totals = try spool.totals() } catch {
+            spool.log.write(error, while: "Reading the totals")
+        }
     }
 }
 

@@ -130,9 +130,9 @@ public final class Staging {
     /// The lease is made here, once for the job's life; the intention is durable when this ends.
     private func prepare(_ bundle: StagedBundle) throws(SystemError) {
         try spool.root.makeDirectory(bundle.path, mode: 0o755)
+        bundle.isMade = true
         let readers = readers(bundle.drop.station)
         if readers != .everybody { try spool.allow(readers, on: bundle.path) }
-        bundle.isMade = true
         _ = try spool.root.create(bundle.path / Path(BundleFile.lease), mode: 0o600)
         let intention = JSONText.encode(Membership(bundle.drop))
         try spool.write(new: bundle.path / Path(BundleFile.members), intention, mode: 0o600)

@@ -43,7 +43,7 @@ extension Watcher {
         }
         view.id = id
         switch job.place {
-        case .staging: return nil
+        case .staging, .moving: return nil
         case .queued:
             tellQueued(&view, job, running[job.sender] ?? 0)
             if let model = view.model, !crew.offers(model) {
@@ -69,6 +69,8 @@ extension Watcher {
     /// `running` counts its sender's jobs.
     private func tellQueued(_ view: inout JobView, _ job: TrackedJob, _ running: Int) {
         view.status = .queued
+        view.startedAt = nil
+        view.progress = nil
         if orders.stands(.hold, for: view.id) {
             view.status = .held
             view.waitingFor = "its release"

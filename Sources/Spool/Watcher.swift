@@ -69,6 +69,16 @@ public final class Watcher {
     /// After lost events: live jobs that neither the listing nor an event has named yet.
     var unseen: Set<JobID> = []
     var needsListing = false
+    /// How long nobody is let in while events are lost again and again; doubles.
+    private var blindness = Watcher.shortestBlindness
+    /// Live jobs that were renamed away and have not arrived yet, and when they are looked for.
+    var departed: [JobID: (until: Moment, from: JobState)] = [:]
+    /// What stands among the bundles and is none, of which the log was told.
+    var foreign: Set<Path> = []
+    /// How long drops wait for the lease of the job that has their name; doubles.
+    var nameWaits: [DropKey: Duration] = [:]
+    /// Drops that got stuck in staging.
+    var interrupted: [JobID: Candidate] = [:]
 
     /// What a watched directory holds.
     enum Place {
@@ -182,6 +192,7 @@ public final class Watcher {
     private func start() throws(SystemError) {
         staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
         staging.readers = { [unowned self] in limits.readers(of: $0) ?? .everybody }
+        staging.isTaken = { [unowned self] in table.contains($0) }
         try list()
         let settings = spool.settings
         spool.log.write(
@@ -196,7 +207,7 @@ public final class Watcher {
     func list() throws(SystemError) {
         try declareStations()
         try crew.list()
-        totals = try spool.totals()
+        readTotals()
         for (id, counts) in try staging.pending() {
             unseen.remove(id)
             if counts { table.reserve(id) } else { table.stage(id) }
@@ -205,7 +216,7 @@ public final class Watcher {
             for name in try spool.names(in: Path(state)) { try arrived(name, in: state) }
         }
         for (id, job) in table.jobs {
-            if case .finished(let state) = job.place { try checkPresence(id, state) }
+            if case .finished(let state) = job.place { checkPresence(id, state) }
         }
     }
 
@@ -237,9 +248,11 @@ public final class Watcher {
             try readEvents()
             // R5: while events are lost again and again, nobody is let in.
             guard !needsListing else {
-                timer?.set(.now + .milliseconds(100))
+                timer?.set(.now + blindness)
+                blindness = min(blindness * 2, .seconds(5))
                 return
             }
+            blindness = Watcher.shortestBlindness
             readUnread()
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()
@@ -247,7 +260,7 @@ public final class Watcher {
             // Before the door: a job that is to run again waits longer than the newcomers.
             nextOrders = nil
             carryOutOrders()
-            var again = min(nextRecovery, nextRunningScan)
+            var again = nextRunningScan
             if inbox.earliestPass <= .now {
                 again = min(again, serveDoor())
             } else {
@@ -256,6 +269,7 @@ public final class Watcher {
             }
             if isCrowded { again = .now }
             again = min(min(again, nextOrders), unread.again)
+            again = min(min(again, nextRecovery), departed.values.map(\.until).min())
             timer?.set(again)
             do throws(SystemError) { try showViews() } catch {
                 spool.log.write(error, while: "Writing the views")
@@ -267,16 +281,6 @@ public final class Watcher {
         }
     }
 
-    private func recoverStaging() {
-        nextRecovery = nil
-        do throws(SystemError) {
-            for (id, outcome) in try staging.recover() { settle(id, outcome) }
-        } catch {
-            spool.log.write(error, while: "Recovering staged drops")
-            nextRecovery = .now + .seconds(5)
-        }
-    }
-
     /// At start, when a worker dies, and now and then while something runs.
     private func recoverRunning() throws(SystemError) {
         if let scan = nextRunningScan, scan <= .now {
@@ -285,23 +289,13 @@ public final class Watcher {
             let alive = outcomes.filter { $0.outcome == .alive }.map(\.attempt)
             runningSince = runningSince.filter { alive.contains($0.key) }
             for (attempt, outcome) in outcomes { note(outcome, of: attempt) }
-            removeLeftovers()
+            spool.removeRemains()
         }
         if table.runningCount > 0 {
             nextRunningScan = nextRunningScan ?? .now + spool.settings.jobRetryScan
         } else {
             nextRunningScan = nil
         }
-    }
-
-    /// What processes that died left besides jobs: files that nobody will rename any more, and trash
-    /// that is not unlinked.
-    private func removeLeftovers() {
-        do throws(SystemError) {
-            // One on its way lives for moments; its process may be in a container of its own.
-            try Spool.removeAbandoned(in: spool, unchangedFor: .seconds(60))
-            try Retention(spool).recover()
-        } catch { spool.log.write(error, while: "Removing what dead processes left") }
     }
 
     private func note(_ outcome: Recovery.Outcome, of attempt: AttemptName) {
@@ -338,6 +332,8 @@ public final class Watcher {
     /// What a worker that works may need beyond the job's timeout to end the job.
     static let stuckMargin = Duration.seconds(60)
 
+    private static let shortestBlindness = Duration.milliseconds(100)
+
     /// While workers claim nothing, no job waits too long.
     private func notePause() throws(SystemError) {
         let wasPaused = isPaused
@@ -369,6 +365,7 @@ public final class Watcher {
         for key in postponed.keys where !keys.contains(key) { postponed[key] = nil }
         for key in told.keys where !keys.contains(key) { told[key] = nil }
         for key in throttled.keys where !keys.contains(key) { throttled[key] = nil }
+        for key in nameWaits.keys where !keys.contains(key) { nameWaits[key] = nil }
         answerOld(inbox.controls, before: found)
         letIn(found)
         obey(inbox.controls)

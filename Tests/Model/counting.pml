@@ -2,7 +2,8 @@
  *
  * JOBS drops and a maximum of MAXIMUM. The watcher keeps the set of live jobs in memory; workers,
  * recovery and clean move jobs at any moment, each move an event for the watcher. Its inotify
- * queue holds EVENTS of them and then loses what comes. A listing looks at one name of one
+ * queue holds EVENTS of them and then loses what comes; what it holds is read at once, as a batch,
+ * and then looked at one by one, while jobs go on. A listing looks at one name of one
  * directory a step, so that a moving job can be missed in every way. The watcher is killed at any
  * step and starts again with what it finds.
  */
@@ -31,6 +32,7 @@ mtype = { incoming, staging, queued, running, failed, cleaned, overflow };
 mtype place[JOBS] = incoming;
 
 chan events = [EVENTS + 1] of { mtype, byte };
+chan batch = [EVENTS + 1] of { mtype, byte };   /* read, and not yet looked at */
 bit isFull;             /* "events were lost" stands in the queue */
 bit watches;            /* a watcher's inotify is there */
 byte returns, retries, errors;
@@ -51,7 +53,8 @@ inline go(j, to) { place[j] = to; tell(to, j) }
 /* A dead watcher's inotify goes with it. */
 #define FREE \
     watches = 0; isFull = 0; \
-    do :: len(events) > 0 -> events?what, j :: else -> break od
+    do :: len(events) > 0 -> events?what, j :: else -> break od; \
+    do :: len(batch) > 0 -> batch?what, j :: else -> break od
 
 /* Everybody else: who has the job's lease moves it, or clean takes it away. */
 proctype Others(byte j) {
@@ -72,7 +75,12 @@ inline arrived(what, j) {
     :: place[j] == what && (what == queued || what == running) ->   /* @JobTable.swift queued */
         live = live | BIT(j); ended = ended & ~BIT(j); unseen = unseen & ~BIT(j)
     :: place[j] != what && what == failed ->    /* @Sighting.swift vanished */
-        live = live & ~BIT(j); ended = ended & ~BIT(j)
+        live = live & ~BIT(j); ended = ended & ~BIT(j); unseen = unseen & ~BIT(j)
+#ifndef GONE_ON_UNCOUNTED
+    /* It has gone on since. @JobTable.swift passed */
+    :: place[j] != what && (what == queued || what == running) ->
+        live = live | BIT(j); ended = ended & ~BIT(j); unseen = unseen & ~BIT(j)
+#endif
     :: else
     fi
 }
@@ -101,7 +109,7 @@ inline check() {
 }
 
 inline list() { /* @Watcher.swift list */
-    atomic { /* @Staging.swift pending */
+    atomic { /* @StagingRecovery.swift pending */
         CRASH;
         for (k : 0 .. JOBS - 1) {
             if :: place[k] == staging -> live = live | BIT(k); unseen = unseen & ~BIT(k) :: else fi
@@ -123,17 +131,23 @@ inline list() { /* @Watcher.swift list */
     j = 0
 }
 
-inline drain() { /* @Sighting.swift handle */
+inline drain() {
+    atomic { CRASH; /* @Sighting.swift drained */
+        do
+        :: len(events) > 0 -> events?what, j; batch!what, j
+        :: else -> break
+        od;
+        isFull = 0; what = overflow; j = 0 };
     do
-    :: atomic { len(events) > 0 ->
+    :: atomic { len(batch) > 0 -> /* @Sighting.swift handle */
         CRASH;
-        events?what, j;
+        batch?what, j;
         if
-        :: what == overflow -> isFull = 0; needsListing = 1
+        :: what == overflow -> needsListing = 1
         :: else -> arrived(what, j)
         fi;
         what = overflow; j = 0 }
-    :: atomic { len(events) == 0 -> break }
+    :: atomic { len(batch) == 0 -> break }
     od
 }
 
@@ -149,7 +163,7 @@ start:
 #ifdef WATCH_AFTER_LIST
     watches = 1;
 #endif
-    /* Staging goes forward before anything is decided. @Watcher.swift recoverStaging */
+    /* Staging goes forward before anything is decided. @Admission.swift recoverStaging */
     atomic { CRASH;
         for (k : 0 .. JOBS - 1) { if :: place[k] == staging -> go(k, queued) :: else fi } };
 #ifdef DECIDE_BEFORE_DRAIN

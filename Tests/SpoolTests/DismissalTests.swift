@@ -49,6 +49,26 @@ import Testing
         #expect(try temporary.isFree("failed/a"))
     }
 
+    // It went to failed/ with a record that said `processing`, and its view said so for ever.
+    @Test(arguments: [JobStatus.processing, .completed, .rejected])
+    func `a job that waits is dismissed as told, whatever its record says`(_ status: JobStatus)
+        throws
+    {
+        var record = try temporary.record("queued/a")
+        record.view.status = status
+        record.view.startedAt = .now
+        record.view.progress = 0.5
+        try temporary.spool.write(record, in: "queued/a")
+        #expect(!record.isDismissed)
+        guard case .dismissed(let after) = try dismiss() else {
+            Issue.record("not dismissed")
+            return
+        }
+        #expect(after.view.status == .cancelled)
+        #expect(after.view.startedAt == nil && after.view.progress == nil)
+        #expect(try temporary.record("failed/a").view.status == .cancelled)
+    }
+
     @Test func `a job that somebody holds is not touched`() throws {
         guard case .held(let lease) = try temporary.spool.lease("queued/a") else {
             Issue.record("not held")

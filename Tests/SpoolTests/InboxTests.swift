@@ -48,6 +48,17 @@ import Testing
         #expect(try door.look() == ["a: admit", "b: admit"])
     }
 
+    // It was never looked at again: nothing about it had changed.
+    @Test func `a drop that was not taken after all is seen again`() throws {
+        try door.renamePair("a")
+        let candidate = try #require(try door.candidates().first)
+        door.inbox.forget(candidate)
+        #expect(try door.look() == [])
+        door.inbox.recall(candidate)
+        _ = try door.look()
+        #expect(try door.look(after: .seconds(1)) == ["a: admit"])
+    }
+
     @Test func `a candidate names its files, and which ones they are`() throws {
         try door.renamePair("a")
         let candidate = try #require(try door.candidates().first)

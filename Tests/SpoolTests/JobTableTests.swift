@@ -1,3 +1,4 @@
+import Linux
 import SpoolFormat
 import Testing
 
@@ -85,6 +86,53 @@ import Testing
         #expect(table.count(.done) == 1)
         for _ in 1...2 { table.left(a, .done) }
         #expect(table.count(.done) == 0)
+    }
+
+    // Counted by nobody, it let one too many in.
+    @Test mutating func `a job that has gone on since its event counts until it has ended`() {
+        table.passed(a)
+        #expect(table.live == [a])
+        #expect(table.queue.count == 0)
+        table.running(a, claim: 1)
+        table.passed(a)
+        #expect(table.runningCount == 1)
+        table.finished(a, .done, nil)
+        #expect(table.live == [])
+        table.passed(a)
+        #expect(table.live == [a])
+        #expect(table.count(.done) == 0)
+    }
+
+    // With a clock that was set back its stamp was in the future: its station was shut out as long.
+    @Test(arguments: [Int64.max, WallClock.nanoseconds + 3_600_000_000_000, 1])
+    mutating func `a job was let in when its slot was reserved, whatever its stamp says`(
+        _ order: Int64
+    ) {
+        let now = Moment.now
+        table.reserve(a, for: "kiosk", at: now)
+        #expect(table.admissions(of: "kiosk", since: now + .seconds(-60)) == [now])
+        var record = record(a)
+        record.orderNanoseconds = order
+        record.view.station = "kiosk"
+        table.queued(a, stamp: order, record)
+        table.running(a, claim: 1)
+        table.finished(a, .done, record)
+        #expect(table.admissions(of: "kiosk", since: now + .seconds(-60)) == [now])
+        #expect(table.admissions(of: "kiosk", since: now) == [])
+        #expect(table.admissions(of: nil, since: now + .seconds(-60)) == [])
+    }
+
+    @Test mutating func `a job of a former watcher counts by its stamp, never as from the future`()
+    {
+        var record = record(a)
+        record.orderNanoseconds = .max
+        table.queued(a, stamp: 1, record)
+        let admissions = table.admissions(of: nil, since: .now + .seconds(-60))
+        #expect(admissions.count == 1 && admissions.allSatisfy { $0 <= .now })
+        table.withdraw(a)
+        record.orderNanoseconds = WallClock.nanoseconds - 61_000_000_000
+        table.queued(a, stamp: 1, record)
+        #expect(table.admissions(of: nil, since: .now + .seconds(-60)) == [])
     }
 
     @Test mutating func `a record may become known later`() {

@@ -56,6 +56,24 @@ import Testing
 
     // MARK: Time
 
+    // A directory in place of a record stopped cleanup for everyone.
+    @Test func `what cannot be read in the trash or beside it stops no sweep`() throws {
+        try temporary.makeDirectory(".spool/trash/x.1.1")
+        try temporary.makeDirectory(".spool/trash/x.1.1/status.json")
+        try temporary.write("done/file", "x")
+        try finish("a", .done)
+        #expect(removed(try sweep(after: 100)) == ["done/a"])
+        #expect(try trash == [])
+    }
+
+    // The whole spool was swept every five seconds for it.
+    @Test func `a bundle without a lease is looked at again in a minute`() throws {
+        try finish("a", .done)
+        try temporary.spool.root.remove("done/a/lease")
+        let next = try #require(try sweep(after: 100).nextExpiry)
+        #expect(next >= ended.advanced(by: .seconds(160)))
+    }
+
     @Test(arguments: [
         (99, [], 100), (100, ["done/d"], 200), (199, ["done/d"], 200),
         (200, ["done/d", "failed/f"], 300), (300, ["done/d", "failed/f", "rejected/r"], nil),

@@ -51,6 +51,60 @@ import Testing
         #expect(watcher.table.live.map(\.text) == ["a"])
     }
 
+    /// Events are read many at once: a job moves on between its event and the look.
+    @Test func `a job that has gone on since its event counts`() throws {
+        let watcher = try Watcher.start(temporary.spool, on: loop)
+        try temporary.admit("a")
+        try temporary.spool.root.rename("queued/a", to: "running/a@1")
+        try watcher.arrived("a", in: .queued)
+        #expect(watcher.table.live.map(\.text) == ["a"])
+        try watcher.arrived("a@1", in: .running)
+        #expect(watcher.table.live.map(\.text) == ["a"])
+        #expect(watcher.table.runningCount == 1)
+    }
+
+    @Test func `a stray file among the bundles takes no slot`() throws {
+        for name in ["queued/a", "running/b@1", "done/c", "failed/d", "rejected/e"] {
+            try temporary.write(Path(name), "x")
+        }
+        try temporary.makeDirectory(".spool/retry/x")
+        try temporary.makeDirectory(".spool/totals")
+        let watcher = try Watcher.start(temporary.spool, on: loop)
+        #expect(watcher.table.live == [])
+        #expect(watcher.table.jobs.isEmpty)
+    }
+
+    /// Its slot counted for ever.
+    @Test(arguments: [JobState.queued, .running])
+    func `a job that was moved out of the spool by hand counts no longer`(_ state: JobState) throws
+    {
+        let watching = try Watching { $0.maxInflightJobs = 1 }
+        try watching.drop("a")
+        try watching.wait(for: "queued/a")
+        var name = Path("queued/a")
+        if state == .running {
+            try watching.temporary.spool.root.rename(name, to: "running/a@1")
+            name = "running/a@1"
+            try watching.wait { [watching] in watching.watcher?.table.runningCount == 1 }
+        }
+        try watching.temporary.spool.root.rename(name, to: "elsewhere")
+        try watching.wait { [watching] in watching.watcher?.table.live == [] }
+        try watching.drop("b")
+        try watching.wait(for: "queued/b")
+    }
+
+    /// Recovery took nothing of it, and its drop was forgotten where it stood.
+    @Test func `a drop that staging lets go of again is taken anew`() throws {
+        let watching = try Watching()
+        let temporary = watching.temporary
+        // Its name in staging is taken by what cannot go on.
+        try temporary.makeDirectory(".spool/staging/a")
+        try temporary.write(".spool/staging/a/lease", "")
+        try watching.drop("a")
+        try watching.wait(for: "queued/a")
+        #expect(try temporary.names(.incoming) == [])
+    }
+
     @Test func `a new stamp is later than that of every kept job`() throws {
         try temporary.admit("a")
         try temporary.spool.root.rename("queued/a", to: "rejected/a")
