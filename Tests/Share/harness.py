@@ -16,6 +16,7 @@ import os
 import pathlib
 import pwd
 import random
+import select
 import shutil
 import signal
 import struct
@@ -33,7 +34,7 @@ SERVICE, CAMERA, KIOSK = "spooltest", "spooltest-cam", "spooltest-kiosk"
 CAPABILITIES = ("lease", "fowner")
 # How long anything may take on a busy machine; what should take less is stated, and only marked.
 PATIENCE = 30
-IN_MOVED_TO, IN_NONBLOCK, IN_CLOEXEC = 0x80, 0o4000, 0o2000000
+IN_MOVED_TO, IN_CLOEXEC = 0x80, 0o2000000
 ENDS = ("queued", "rejected")
 
 
@@ -43,6 +44,10 @@ class Failure(Exception):
 
 class Missing(Exception):
     """What this machine lacks for a case."""
+
+
+# What ends one case, and not the others.
+PROBLEMS = (Failure, OSError, ValueError, subprocess.SubprocessError)
 
 
 def until(look, what, seconds=PATIENCE):
@@ -166,20 +171,33 @@ class Arrivals:
     """Hears of every bundle that appears in `queued/` and `rejected/`."""
 
     def __init__(self, root):
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.descriptor = self.libc.inotify_init1(IN_CLOEXEC)
+        libc = ctypes.CDLL(None, use_errno=True)
+        # A user has 128 of them; other tests may have many.
+        until(lambda: self._open(libc), "an inotify instance", 120)
         self.seen, self.states = collections.defaultdict(list), {}
         for state in ENDS:
-            watch = self.libc.inotify_add_watch(
+            watch = libc.inotify_add_watch(
                 self.descriptor, str(root / state).encode(), IN_MOVED_TO)
             if watch < 0:
                 raise OSError(ctypes.get_errno(), "inotify_add_watch")
             self.states[watch] = state
-        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
-    def _read(self):
-        while True:
+    def _open(self, libc):
+        self.descriptor = libc.inotify_init1(IN_CLOEXEC)
+        return self.descriptor >= 0
+
+    def close(self):
+        self.is_over.set()
+        self.thread.join()
+        os.close(self.descriptor)
+
+    def _listen(self):
+        while not self.is_over.is_set():
+            if not select.select([self.descriptor], [], [], 0.2)[0]:
+                continue
             data = os.read(self.descriptor, 65536)
             now, place = time.monotonic(), 0
             while place < len(data):
@@ -207,7 +225,7 @@ class Rig:
         self.mounts = contextlib.ExitStack()
         self.settings = {"MAX_INFLIGHT_JOBS": "100000", "RESUME_SECONDS": "4",
                          "DROP_TIMEOUT_SECONDS": "8", "PIPELINE": "exec false", **settings}
-        self.watcher, self.log = None, self.folder / "log"
+        self.watcher, self.arrivals, self.log = None, None, self.folder / "log"
         self.program = self.folder / "gpuspool"
         shutil.copy(BINARY or REPOSITORY / ".build/release/gpuspool", self.program)
         self.program.chmod(0o755)
@@ -221,8 +239,7 @@ class Rig:
                 self.served = self.folder / "mounted"
                 self.served.mkdir()
                 self.mounts.enter_context(self.mount(self))
-            subprocess.run([*self.identity(), *self.words("init")], check=True,
-                           capture_output=True)
+            self.command("init")
             # As systemd/smb.conf says: everybody may drop, nobody may read or take away another's
             # file, and the service may read what a sender's mode does not hide. (A mount of FUSE
             # knows no lists.)
@@ -239,6 +256,8 @@ class Rig:
 
     def __exit__(self, *_):
         self.kill()
+        if self.arrivals is not None:
+            self.arrivals.close()
         self.mounts.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -249,15 +268,27 @@ class Rig:
                 f"--bounding-set={capabilities}", "--no-new-privs"]
 
     def words(self, *command):
-        sets = [word for pair in self.settings.items() for word in ("--set", "=".join(pair))]
+        sets = [word for name, value in self.settings.items()
+                for word in ("--set", f"{name}={value.format(folder=self.folder)}")]
         return [str(self.program), "--spool", str(self.served), *sets, *command]
+
+    def command(self, *words):
+        """Runs a command as the service to its end."""
+        done = subprocess.run([*self.identity(), *self.words(*words)], capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=60, cwd="/")
+        if done.returncode != 0:
+            raise Failure(f"{words} ended with {done.returncode}: {done.stderr}")
+
+    def begin(self, role):
+        """Starts a role with the rights of the service."""
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(
+                [*self.identity(), *self.words(role)], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, umask=0o022, cwd="/")
 
     def start(self):
         """Starts the watcher, and waits until it serves the door."""
-        with open(self.log, "ab") as log:
-            self.watcher = subprocess.Popen(
-                [*self.identity(), *self.words("watch")], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, umask=0o022, cwd="/")
+        self.watcher = self.begin("watch")
         until(lambda: "Started" in self.said() or self.watcher.poll() is not None, "the watcher")
         if self.watcher.returncode is not None:
             raise Failure(f"the watcher did not start: {self.said()}")

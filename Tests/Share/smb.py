@@ -6,11 +6,9 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
-import time
 
 from client import register
-from harness import CAMERA, KIOSK, REPOSITORY, SERVICE, Failure, Missing, need, photo, until
+from harness import CAMERA, KIOSK, REPOSITORY, Failure, Missing, need, photo, until
 
 CLIENTS = []
 client = register(CLIENTS)

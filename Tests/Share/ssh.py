@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 from client import register
-from harness import CAMERA, KIOSK, Failure, need, until
+from harness import KIOSK, Failure, need, until
 from local import is_open
 from smb import free_port, is_listening
 
@@ -43,8 +43,9 @@ class Server:
         shutil.copy(self.key, key)
         shutil.chown(key, drop.sender.user)
         key.chmod(0o600)
-        return ["-i", key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"]
+        return ["-o", f"IdentityFile={key}", "-o", "StrictHostKeyChecking=no",
+                "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes",
+                "-o", "LogLevel=ERROR"]
 
     def target(self, drop, path=""):
         return f"{drop.sender.user}@127.0.0.1:{path}"
@@ -167,3 +168,17 @@ def rsync_inplace(drop):
 @client("rsync --delay-updates over ssh", RENAMED)
 def rsync_delayed(drop):
     rsync(drop, "--delay-updates")
+
+
+@client("cp to an sshfs mount", SETTLED)
+def through_sshfs(drop):
+    need("sshfs", "fusermount3")
+    mount = drop.image.parent / "mounted"
+    mount.mkdir()
+    subprocess.run(["sshfs", *drop.server.options(drop), "-p", str(drop.server.port), "-o",
+                    "allow_other", drop.server.target(drop, drop.incoming), mount],
+                   check=True, capture_output=True)
+    try:
+        drop.sender.run("cp", drop.image, drop.instruction, mount)
+    finally:
+        subprocess.run(["fusermount3", "-u", "-z", mount], capture_output=True)
