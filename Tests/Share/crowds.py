@@ -1,11 +1,12 @@
 """Abuse by numbers: thousands of files, floods, uploads that never end."""
 
 import collections
+import shutil
 import subprocess
 import time
 
-from harness import PATIENCE, Failure, digest, instruction, photo, until
-from scene import abuse, python
+from harness import CAMERA, KIOSK, PATIENCE, SERVICE, Failure, digest, instruction, photo, until
+from scene import abuse, drop_pair, python
 
 EMPTY = """
 import os, sys
@@ -69,6 +70,68 @@ def crowd(scene):
         if digest(found) != digest(images[number]):
             raise Failure(f"'{name}' holds another photo")
     return f"dropped in {dropped:.1f} s; all in, each with its photo, after {seconds:.1f} s"
+
+
+FLOOD = """
+import os, pathlib, sys, time
+home = pathlib.Path(sys.argv[1])
+for number in range(300):
+    for ending in (".png", ".json"):
+        os.rename(home / f"{number:04}{ending}", f"flood-{number:04}{ending}")
+    time.sleep(0.01)
+"""
+# Notes whose jobs it does, and answers with a copy of the image.
+PIPELINE = r"""
+value() { value=${line#*\"$1\":\"}; value=${value%%\"*}; }
+while read -r line; do
+    case $line in
+    *'"op":"load"'*) echo '{"event":"ready","model":"copy","models":["copy"]}' ;;
+    *'"op":"edit"'*)
+        value image; image=$value; value output; cp "$image" "$value"
+        value job_id; echo "$value" >>"${0%/*}/edits"
+        echo "{\"event\":\"done\",\"job_id\":\"$value\",\"seed\":1}" ;;
+    *'"op":"ping"'*) echo '{"event":"pong"}' ;;
+    esac
+done
+"""
+
+
+@abuse("100 drops a second beside one", ORDER="fair", MAX_INFLIGHT_JOBS="20",
+       PIPELINE="exec /bin/sh {folder}/pipeline/run")
+def flood(scene):
+    limit, rig, camera = 12, scene.rig, scene.rig.sender(CAMERA, 0o022)
+    place = rig.folder / "pipeline"
+    place.mkdir()
+    (place / "run").write_text(PIPELINE)
+    shutil.chown(place, SERVICE)
+    rig.command("station", "add", "busy", "--group", KIOSK, "--jobs-per-min", str(limit))
+    rig.command("station", "add", "calm", "--group", CAMERA)
+    for number in range(300):
+        scene.sender.keep(f"{number:04}.png", photo(16))
+        scene.sender.keep(f"{number:04}.json", instruction())
+    process = scene.sender.start("/usr/bin/python3", "-c", FLOOD, scene.sender.home,
+                                 cwd=scene.incoming / "busy")
+    until(lambda: rig.arrivals.of("busy.flood-0050"), "the flood")
+    drop_pair(rig, camera, "one", box="incoming/calm")
+    scene.expect("calm.one", "queued")
+    process.wait()
+    names = [f"busy.flood-{number:04}" for number in range(300)]
+    until(lambda: all(map(rig.arrivals.of, names)), "the end of the flood", 120)
+    ends = collections.Counter(map(scene.state, names))
+    # A minute may have gone by meanwhile, on a busy machine.
+    if ends["queued"] < limit or ends["queued"] > 19 or set(ends) != {"queued", "rate_limited"}:
+        raise Failure(f"of the flood, with a limit of {limit} a minute: {dict(ends)}")
+    worker = rig.begin("work")
+    try:
+        edits = place / "edits"
+        until(lambda: edits.exists() and "calm.one" in edits.read_text().split(), "its turn")
+        turn = edits.read_text().split().index("calm.one") + 1
+    finally:
+        worker.kill()
+        worker.wait()
+    if turn > 2:
+        raise Failure(f"the one drop of the calm station was served as number {turn}")
+    return f"of 300 drops {ends['queued']} came in; the other station's is number {turn}"
 
 
 HALVES = """
