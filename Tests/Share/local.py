@@ -139,11 +139,14 @@ def rsync_killed(drop):
 
 def is_open(directory, name):
     """Whether a process has a file open whose name has this in it."""
-    for link in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        # Processes and descriptors may go at any moment.
         with contextlib.suppress(OSError):
-            target = os.readlink(link)
-            if target.startswith(f"{directory}/") and name in target:
-                return True
+            for number in os.listdir(f"/proc/{process}/fd"):
+                with contextlib.suppress(OSError):
+                    target = os.readlink(f"/proc/{process}/fd/{number}")
+                    if target.startswith(f"{directory}/") and name in target:
+                        return True
     return False
 
 
