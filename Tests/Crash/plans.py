@@ -16,6 +16,8 @@ class Plan:
     def __init__(self, scenario, parent):
         self.scenario, self.parent = scenario, parent
         self.is_service = scenario.command[0] in SERVICES
+        # Which comes first is chance: roles in one process, or timers of a minute.
+        self.has_turns = scenario.command[0] == "run" or scenario.waits
         self.model, self.drops, self.removed, self.edits = None, [], set(), []
         if not scenario.in_place:
             with Spool(parent) as spool:
@@ -64,6 +66,14 @@ class Plan:
             if problems := self.finish(spool):
                 raise Failure("undisturbed: " + "; ".join(problems))
             return found
+
+    def unknown(self):
+        """Names of calls that an undisturbed run makes on the spool and `tracing` does not know."""
+        with self.spool() as spool:
+            role = self.start(spool, {"all"})
+            self.act(spool, role)
+            self.stop(role)
+            return tracing.unknown(self.lines(spool), spool.root)
 
     def finish(self, spool):
         """Lets everybody else go on; what is wrong when all is at rest."""

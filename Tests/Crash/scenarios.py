@@ -27,16 +27,18 @@ class Scenario:
     settings: dict
     in_place: bool  # prepared anew each time, because it hangs on inodes
     after: object  # of the spool, when the role is gone and before everything is brought to its end
+    waits: bool  # a minute or more in each run, so that all of them wait together
 
 
-def scenario(*command, act=None, settings=None, in_place=False, after=None, name=None, **ends):
+def scenario(*command, act=None, settings=None, in_place=False, after=None, waits=False,
+             name=None, **ends):
     """Declares a scenario, which the decorated function prepares."""
     def declare(prepare):
-        usual = {"watch": settle, "work": work_off}.get(command[0], end)
+        usual = {"watch": settle, "work": work_off, "run": run_off}.get(command[0], end)
         ALL.append(Scenario(
             name or prepare.__name__.replace("_", " "), command, prepare, act or usual,
             {drop: places.split() for drop, places in ends.items()}, settings or {}, in_place,
-            after or (lambda spool: None)))
+            after or (lambda spool: None), waits))
         return prepare
     return declare
 
@@ -58,6 +60,12 @@ def settle(spool, role):
 def work_off(spool, role):
     """A worker: until nothing is left that it may run."""
     until(lambda: role.is_asleep and is_worked_off(spool), "the worker's rest", role=role)
+
+
+def run_off(spool, role):
+    """All roles in one process: until every job has ended."""
+    until(lambda: role.is_asleep and is_settled(spool) and is_worked_off(spool), "the rest of all",
+          role=role)
 
 
 def run_one(spool, role):
@@ -413,6 +421,22 @@ def a_pipeline_dies(spool):
     admit(spool)
 
 
+@scenario("run", a="done")
+def one_process_does_everything(spool):
+    spool.drop("a")
+
+
+@scenario("run", settings={"REJECTED_TTL_SECONDS": "0"}, after=lambda spool: spool.run("clean"),
+          a="done", c="gone")
+def one_process_finds_everything(spool):
+    """A job, a claim that was cut off, and one to be cleaned up."""
+    spool.removed = {spool.drop("c", "")}
+    serve(spool)
+    spool.drop("a")
+    admit(spool)
+    cut_off(spool, "work", call="fsync", path="running/a@1")
+
+
 # --- Claims of dead workers ------------------------------------------------------------------
 
 
@@ -604,6 +628,40 @@ def the_claim_of_a_dead_worker_is_cancelled(spool):
 @scenario("work", settings={"JOB_RETRY_DELAY_SECONDS": "0.05"}, a="done failed")
 def a_job_is_tried_three_times(spool):
     spool.drop("a", "again")
+    admit(spool)
+
+
+def kill_stuck(spool, role):
+    """A watcher that kills the worker which holds its job too long, and takes the job back."""
+    until(lambda: role.is_asleep and is_settled(spool), "the watcher's start", role=role)
+    role.signal(signal.SIGSTOP)
+    worker = spool.start("work", "--name", "stuck")
+    card = ".spool/workers/stuck.json"
+    until(lambda: (spool.json(card) or {}).get("state") == "busy" and worker.is_asleep, "a job", 60)
+    worker.signal(signal.SIGSTOP)
+    role.signal(signal.SIGCONT)
+    wait_for_kill(spool, role, worker)
+
+
+def wait_for_kill(spool, role, worker):
+    until(lambda: worker.is_over, "the end of a stuck worker", 150, role)
+    until(lambda: role.is_asleep and spool.names("queued") and is_settled(spool), "its job in the queue",
+          role=role)
+
+
+def kill_stuck_again(spool):
+    """What the next watcher does, where the last one did not come to it."""
+    for worker in spool.roles:
+        if worker.name == "work" and not worker.is_over:
+            watcher = spool.start("watch")
+            wait_for_kill(spool, watcher, worker)
+            stop(watcher)
+
+
+@scenario("watch", act=kill_stuck, after=kill_stuck_again, waits=True, a="done",
+          settings={"JOB_TIMEOUT_SECONDS": "1", "JOB_RETRY_SCAN_SECONDS": "62"})
+def a_stuck_worker_is_killed(spool):
+    spool.drop("a", "slow")
     admit(spool)
 
 

@@ -19,15 +19,20 @@ CHANGING = {
     "unlink", "unlinkat", "rmdir", "link", "linkat", "symlink", "symlinkat", "write", "writev",
     "pwrite64", "ftruncate", "truncate", "fallocate", "chmod", "fchmod", "fchmodat", "fchown",
     "fchownat", "utimensat", "fsync", "fdatasync", "syncfs", "sync_file_range",
-    "copy_file_range", "sendfile", "ioctl", "setxattr", "fsetxattr",
+    "copy_file_range", "sendfile", "ioctl", "setxattr", "fsetxattr", "removexattr", "fremovexattr",
 }
+# What changes another process; it names no path.
+TELLING = {"pidfd_send_signal"}
 # What only looks, or takes what the kernel gives back when the process dies: a kill there leaves
 # the same spool as one at the next call that changes something.
 LOOKING = {
     "stat", "lstat", "newfstatat", "statx", "fstat", "access", "faccessat2", "getdents64", "read",
-    "pread64", "lseek", "flock", "fcntl", "statfs", "fstatfs", "readlinkat", "inotify_add_watch",
-    "inotify_rm_watch",
+    "pread64", "lseek", "flock", "fcntl", "statfs", "fstatfs", "readlink", "readlinkat", "inotify_add_watch",
+    "inotify_rm_watch", "getxattr", "fgetxattr",
 }
+# What concerns descriptors and memory alone, as the end of a process does.
+NEUTRAL = {"close", "close_range", "dup", "dup2", "dup3", "epoll_ctl", "poll", "ppoll", "mmap", "execve",
+           "fadvise64"}
 # What makes descriptors and processes that have no path.
 MAKING = {"inotify_init1", "epoll_create1", "timerfd_create", "signalfd4", "pipe2", "vfork",
           "pidfd_open", "memfd_create"}
@@ -46,6 +51,7 @@ class Call:
     number: int
     paths: tuple
     makes: bool = False  # a file
+    changes: bool = True  # the spool, or another process
 
     def __str__(self):
         return f"{self.name} #{self.number} {' '.join(self.paths)}"
@@ -97,8 +103,22 @@ def calls(lines, root, names):
         paths = _paths(name, rest)
         if name in names and _concerns(name, rest, paths, str(root), names):
             found.append(Call(name, counts[name], tuple(_comparable(path, root) for path in paths),
-                              "O_CREAT" in rest))
+                              "O_CREAT" in rest, _is_changing(name, rest)))
     return found
+
+
+def _is_changing(name, rest):
+    """Opening for reading changes nothing."""
+    if name in ("open", "openat", "openat2"):
+        return "O_CREAT" in rest or "O_TRUNC" in rest
+    return name in CHANGING | TELLING
+
+
+def unknown(lines, root):
+    """The calls on the spool, of a trace of all calls, that no set above names."""
+    known = CHANGING | LOOKING | MAKING | TELLING | NEUTRAL
+    return {name for name, rest in (match.groups() for match in map(LINE.match, lines) if match)
+            if name not in known and str(root) in rest}
 
 
 def _comparable(path, root):
@@ -106,15 +126,14 @@ def _comparable(path, root):
 
 
 def _concerns(name, rest, paths, root, names):
-    if name in MAKING:
+    if name in MAKING | TELLING:
         return True
     # A name is relative to the descriptor before it.
     whole = [*paths, *(os.path.join(*pair) for pair in zip(paths, paths[1:]))]
     if not any((path + "/").startswith(root + "/") for path in whole):
         return False
     if name in ("open", "openat", "openat2"):
-        # Opening for reading changes nothing.
-        return "O_CREAT" in rest or "O_TRUNC" in rest or "getdents64" in names
+        return _is_changing(name, rest) or "getdents64" in names
     return name != "ioctl" or "FICLONE" in rest
 
 
@@ -122,7 +141,7 @@ def _paths(name, rest):
     """The paths that a call names, by their text or by a descriptor."""
     given = rest.split(") = ")[0]
     found = [descriptor or text for descriptor, text in PATHS.findall(given)]
-    if name in MAKING:
+    if name in MAKING | TELLING:
         return []
     # What is read and written is no path.
     return found[:1] if name in ("write", "pwrite64", "read", "pread64") else found
