@@ -90,7 +90,7 @@ def program():
     return pathlib.Path(BINARY or REPOSITORY / ".build/release/gpuspool").resolve()
 
 
-def until(look, what, seconds=20, role=None):
+def until(look, what, seconds=60, role=None):
     """What `look` gives as soon as it is not false; the only place where a test waits."""
     deadline = time.monotonic() + seconds
     pause = 0.001
@@ -195,12 +195,12 @@ class Role:
         if not self.is_over:
             self.process.send_signal(number)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         """Its exit code; below zero the signal it died of."""
         until(lambda: self.is_over, f"the end of {self.name}", seconds)
         return self.process.returncode
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=60):
         self.signal(signal.SIGTERM)
         return self.wait(seconds)
 

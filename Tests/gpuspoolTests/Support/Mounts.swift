@@ -33,7 +33,7 @@ final class Mounts {
                 "-m", "--propagation", "private", "/bin/sh", "-c",
                 Path(": > '\(ready)'; exec sleep 3600"),
             ], descriptors: [input, error, error], in: try Directory(folder))
-        let deadline = Moment.now + .seconds(20)
+        let deadline = Moment.now + .seconds(60)
         while try Disk.status(ready) == nil {
             guard Moment.now < deadline else { throw Failure("no mount namespace") }
             try Waiting.pause(.milliseconds(10))

@@ -75,7 +75,7 @@ final class Daemon {
     func printed() throws -> String { String(decoding: try Disk.read(log) ?? [], as: UTF8.self) }
 
     /// Waits for its end by itself.
-    func end(within duration: Duration = .seconds(20)) throws -> Child.Exit {
+    func end(within duration: Duration = .seconds(60)) throws -> Child.Exit {
         guard try Waiting.isOver(child, within: duration) else {
             throw Failure("process \(pid) did not end within \(duration)")
         }

@@ -190,14 +190,14 @@ final class TestSpool {
 
     // MARK: Waiting
 
-    /// Looks until there is something, for 20 s at most.
+    /// Looks until there is something, for 60 s at most.
     func wait<Found>(
         for what: String, _ look: () throws -> Found?
     ) throws -> Found {
-        let deadline = Moment.now + .seconds(20)
+        let deadline = Moment.now + .seconds(60)
         while true {
             if let found = try look() { return found }
-            guard Moment.now < deadline else { throw Failure("waited 20 s for \(what)") }
+            guard Moment.now < deadline else { throw Failure("waited 60 s for \(what)") }
             try Waiting.pause(.milliseconds(20))
         }
     }
