@@ -18,8 +18,8 @@ extension Staging {
                     pending.append((id, try spool.root.status(of: reason) == nil))
                 }
             } catch {
-                // Recovery meets the same, and tells it.
                 if error.isGeneral { throw error }
+                spool.log.write(error, while: "Looking at staged drop \(id.short)", job: id)
                 pending.append((id, true))
             }
         }

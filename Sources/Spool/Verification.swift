@@ -129,10 +129,27 @@ public struct Verification {
     mutating func tolerating(
         _ path: Path, _ body: (inout Verification) throws(SystemError) -> Void
     ) throws(SystemError) {
-        do throws(SystemError) { try body(&self) } catch {
-            if error.isGeneral { throw error }
-            add(Flaw(.error, .i1, "cannot be read: \(error.withRemedy)"), path)
+        do throws(SystemError) { try body(&self) } catch { try note(error, of: path) }
+    }
+
+    /// What `look` gives; nil where one thing's error is in the way, which is a finding.
+    mutating func readable<Found>(_ path: Path, _ look: () throws(SystemError) -> Found)
+        throws(SystemError) -> Found?
+    {
+        do throws(SystemError) { return try look() } catch {
+            try note(error, of: path)
+            return nil
         }
+    }
+
+    /// Once for a path, however often it is looked at.
+    private mutating func note(_ error: SystemError, of path: Path) throws(SystemError) {
+        if error.isGeneral { throw error }
+        let finding = "cannot be read: "
+        let isKnown = report.findings.contains {
+            $0.path == path && $0.detail.hasPrefix(finding)
+        }
+        if !isKnown { add(Flaw(.error, .i1, finding + error.withRemedy), path) }
     }
 
     private mutating func lookAtLayout() throws(SystemError) {

@@ -122,7 +122,7 @@ extension Verification {
             guard let id = sighting.subject.id, let told = sighting.status else { continue }
             let isShown = shown.remove(id) != nil
             let expected = sighting.subject.state == .running ? .processing : told
-            let view = try readable { () throws(SystemError) in
+            let view = try readable(.view(of: id)) { [spool] () throws(SystemError) in
                 try isShown ? JobLookup(spool).view(at: .view(of: id)) : nil
             }
             let status = view.flatMap { $0 }?.status

@@ -61,13 +61,15 @@ extension Verification {
     mutating func lookForDoubles() throws(SystemError) {
         var places: [JobID: Subject] = [:]
         for state in JobState.allCases {
-            // What cannot be listed or looked at is told with the bundles.
-            for name in try readable({ () throws(SystemError) in
-                try spool.names(in: Path(state)).sorted()
-            }) ?? [] {
+            for name in try readable(
+                Path(state),
+                { [spool] () throws(SystemError) in try spool.names(in: Path(state)).sorted() })
+                ?? []
+            {
                 let subject = Subject(state: state, name: name)
                 guard let id = subject.id else { continue }
-                let other = try readable { () throws(SystemError) -> Subject? in
+                let other = try readable(subject.path) {
+                    [self] () throws(SystemError) -> Subject? in
                     guard try spool.root.status(of: subject.path)?.kind == .directory,
                         let other = places.updateValue(subject, forKey: id),
                         try stand(other.path, subject.path)
@@ -82,14 +84,6 @@ extension Verification {
                     }
                 }
             }
-        }
-    }
-
-    /// What `look` gives; nil where one thing's error is in the way.
-    func readable<Found>(_ look: () throws(SystemError) -> Found) throws(SystemError) -> Found? {
-        do throws(SystemError) { return try look() } catch {
-            if error.isGeneral { throw error }
-            return nil
         }
     }
 
@@ -145,7 +139,7 @@ extension Verification {
             for name in try spool.names(in: Path(state)) {
                 let subject = Subject(state: state, name: name)
                 guard let id = subject.id else { continue }
-                let record = try readable { () throws(SystemError) in
+                let record = try readable(subject.path) { [spool] () throws(SystemError) in
                     try spool.record(in: subject.path, of: id)
                 }
                 if case let record?? = record { now[id] = record.orderNanoseconds }
