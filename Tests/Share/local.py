@@ -175,21 +175,32 @@ def edited_in_place(drop, *editor):
     drop.sender.run("cp", drop.image, drop.incoming)
 
 
+@contextlib.contextmanager
+def paused_copy(drop, script):
+    """A writer that has come to its pause; what it yields lets the writer go on, and waits for its end."""
+    writer = drop.sender.start(
+        "/bin/sh", "-euc", script, "sh", drop.image, drop.incoming / drop.image.name,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def go_on():
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
+        writer.wait()
+
+    with writer:
+        writer.stdout.readline()
+        yield go_on
+
+
 SLOW = r"""exec 3>"$2"; head -c 100000 "$1" >&3; echo; read go; tail -c +100001 "$1" >&3"""
 
 
 @client("slow writer", SETTLED)
 def slow(drop):
     drop.sender.run("cp", drop.instruction, drop.incoming)
-    writer = drop.sender.start(
-        "/bin/sh", "-euc", SLOW, "sh", drop.image, drop.incoming / drop.image.name,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with writer:
-        writer.stdout.readline()
+    with paused_copy(drop, SLOW) as go_on:
         drop.rig.wait_for_view(drop.name, waiting_for=f"the end of '{drop.image.name}'")
-        writer.stdin.write(b"\n")
-        writer.stdin.flush()
-        writer.wait()
+        go_on()
 
 
 OPEN = r"""exec 3>"$2"; cat "$1" >&3; echo; read go; echo more >&3"""
@@ -198,17 +209,11 @@ OPEN = r"""exec 3>"$2"; cat "$1" >&3; echo; read go; echo more >&3"""
 @client("left open by its writer", SETTLED + 4, patience=4)
 def left_open(drop):
     drop.sender.run("cp", drop.instruction, drop.incoming)
-    writer = drop.sender.start(
-        "/bin/sh", "-euc", OPEN, "sh", drop.image, drop.incoming / drop.image.name,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with writer:
-        writer.stdout.readline()
+    with paused_copy(drop, OPEN) as go_on:
         drop.sent()
         until(lambda: drop.rig.arrivals.of(drop.name), "the photo in queued/", 34)
         # What is written now must not reach what was taken.
-        writer.stdin.write(b"\n")
-        writer.stdin.flush()
-        writer.wait()
+        go_on()
 
 
 @client("upload resumed", SETTLED, patience=4)

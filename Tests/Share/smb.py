@@ -4,11 +4,12 @@ import contextlib
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 
+import samba
 from client import register
 from harness import CAMERA, KIOSK, REPOSITORY, Failure, Missing, need, photo, until
+from loopback import is_listening
 
 CLIENTS = []
 client = register(CLIENTS)
@@ -17,25 +18,7 @@ SETTLED, RENAMED = 2, 1
 PACKAGES = REPOSITORY / ".build/share-python"
 ANY = (0o022,)
 
-CONFIGURATION = """
-[global]
- server role=standalone server
- smb ports={port}
- bind interfaces only=yes
- interfaces=127.0.0.1/8
- disable netbios=yes
- private dir={place}/private
- state directory={place}/state
- cache directory={place}/cache
- lock directory={place}/lock
- pid directory={place}/pid
- ncalrpc dir={place}/ncalrpc
- log file={place}/log/log.%m
- passdb backend=tdbsam:{place}/private/passdb.tdb
- map to guest=Bad User
- load printers=no
- printcap name=/dev/null
- disable spoolss=yes
+SHARES = """
 [incoming]
  path={incoming}
  read only=no
@@ -50,17 +33,6 @@ CONFIGURATION = """
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def is_listening(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 class Server:
     """A running smbd."""
 
@@ -70,30 +42,22 @@ class Server:
     def words(self, umask):
         """smbclient's words: a guest's, or those of a user whose files nobody else may read."""
         if umask & 0o007:
-            return ["smbclient", "-p", self.port, "-U", f"{KIOSK}%secret", "//127.0.0.1/peruser"]
+            return ["smbclient", "-p", self.port, "-U", f"{KIOSK}%{samba.PASSWORD}", "//127.0.0.1/peruser"]
         return ["smbclient", "-p", self.port, "-N", "//127.0.0.1/incoming"]
 
 
 @contextlib.contextmanager
 def server(rig):
     need("smbd", "smbclient", "smbpasswd", "setsid")
-    place, port = rig.folder / "smbd", free_port()
-    for name in ("private", "state", "cache", "lock", "pid", "ncalrpc", "log"):
-        (place / name).mkdir(parents=True)
-    configuration = place / "smb.conf"
-    configuration.write_text(CONFIGURATION.format(
-        place=place, port=port, incoming=rig.incoming, guest=CAMERA, user=KIOSK))
-    subprocess.run(["smbpasswd", "-c", configuration, "-a", "-s", KIOSK], check=True,
-                   input=b"secret\nsecret\n", capture_output=True)
-    # Both in a session of its own and without a group of its own, else it would end ours.
-    with open(place / "log/out", "wb") as log:
-        process = subprocess.Popen(
-            ["smbd", "--foreground", "--no-process-group", "-s", configuration, "--debug-stdout"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    place = rig.folder / "smbd"
+    shares = SHARES.format(incoming=rig.incoming, guest=CAMERA, user=KIOSK)
+    configuration, port = samba.configure(place, shares, [KIOSK])
+    with open(place / "out", "wb") as log:
+        process = samba.start(configuration, log)
     try:
         until(lambda: is_listening(port) or process.poll() is not None, "smbd")
         if process.returncode is not None:
-            raise Failure(f"smbd did not start: {(place / 'log/out').read_text()[-500:]}")
+            raise Failure(f"smbd did not start: {(place / 'out').read_text()[-500:]}")
         yield Server(port)
     finally:
         # It leads its session: its children are in its group.
@@ -157,7 +121,7 @@ def explorer(drop, ending="close", share="none"):
     if not (PACKAGES / "smbprotocol").is_dir():
         raise Missing("no smbprotocol (Tests/run installs it)")
     script = pathlib.Path(__file__).parent / "explorer.py"
-    user = f"{KIOSK}%secret" if drop.sender.umask & 0o007 else ""
+    user = f"{KIOSK}%{samba.PASSWORD}" if drop.sender.umask & 0o007 else ""
     share_name = "peruser" if user else "incoming"
     words = ["/usr/bin/python3", script, PACKAGES, drop.server.port, share_name, user or "-",
              ending, share, drop.image, drop.instruction]

@@ -9,7 +9,7 @@ import subprocess
 from client import register
 from harness import KIOSK, Failure, need, until
 from local import is_open
-from smb import free_port, is_listening
+from loopback import free_port, is_listening
 
 CLIENTS = []
 client = register(CLIENTS)

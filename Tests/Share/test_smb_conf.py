@@ -10,12 +10,13 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
+
+import samba
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.pop("GPUSPOOL_BINARY", None) or ROOT / ".build/debug/gpuspool")
@@ -24,28 +25,6 @@ DEADLINE = 60  # seconds; only something broken ever waits so long
 # Accounts of a Debian system that nothing runs as: the service, and two people.
 SERVICE, MEMBER, STRANGER = "proxy", "games", "news"
 ACL = "u:gpuspool:rwx,g::-,o::-"  # what smb.conf tells to set on incoming/
-
-GLOBAL = """[global]
-server role = standalone server
-smb ports = {port}
-bind interfaces only = yes
-interfaces = 127.0.0.1/8
-disable netbios = yes
-private dir = {place}/private
-state directory = {place}/state
-cache directory = {place}/cache
-lock directory = {place}/lock
-pid directory = {place}/pid
-ncalrpc dir = {place}/ncalrpc
-log file = {place}/log.%m
-passdb backend = tdbsam:{place}/private/passdb.tdb
-map to guest = Bad User
-load printers = no
-printcap name = /dev/null
-disable spoolss = yes
-include = {place}/share.conf
-"""
-
 
 def missing():
     """What keeps this machine from running the tests; None when nothing does."""
@@ -73,12 +52,6 @@ def until(look, what):
             raise AssertionError(f"waited {DEADLINE} s for {what}")
         time.sleep(0.02)
     return found
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @unittest.skipIf(missing(), missing())
@@ -113,27 +86,23 @@ class SambaShare(unittest.TestCase):
     def start(cls, command, log):
         process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log, cwd=cls.place, start_new_session=True)
+        cls.end_with_tests(process)
+
+    @classmethod
+    def end_with_tests(cls, process):
         cls.addClassCleanup(process.wait)
         cls.addClassCleanup(process.terminate)
-        return process
 
     @classmethod
     def start_samba(cls):
-        for name in ("private", "state", "cache", "lock", "pid", "ncalrpc"):
-            (cls.place / name).mkdir()
         shipped = (ROOT / "systemd/smb.conf").read_text()
         here = shipped.replace("/var/spool/gpuspool", str(cls.spool))
         here = here.replace("@gpuspool-senders", f"@{MEMBER}")
         (cls.place / "share.conf").write_text(here)
-        cls.port = free_port()
-        cls.config = cls.place / "smb.conf"
-        cls.config.write_text(GLOBAL.format(place=cls.place, port=cls.port))
-        for name in (MEMBER, STRANGER):
-            subprocess.run(["smbpasswd", "-c", cls.config, "-a", "-s", name], check=True, text=True,
-                           input="secret\nsecret\n", stdout=subprocess.DEVNULL, timeout=DEADLINE)
+        include = f"include = {cls.place}/share.conf\n"
+        cls.config, cls.port = samba.configure(cls.place, include, (MEMBER, STRANGER))
         with open(cls.place / "smbd.log", "wb") as log:
-            cls.start(["smbd", "--foreground", "--no-process-group", "-s", cls.config,
-                       "--debug-stdout"], log)
+            cls.end_with_tests(samba.start(cls.config, log))
         until(lambda: cls.as_guest("ls").returncode == 0, "smbd to answer")
 
     @classmethod
@@ -142,7 +111,7 @@ class SambaShare(unittest.TestCase):
 
     @classmethod
     def as_user(cls, name, commands, share="spool-users"):
-        return cls.client(["-U", f"{name}%secret"], share, commands)
+        return cls.client(["-U", f"{name}%{samba.PASSWORD}"], share, commands)
 
     @classmethod
     def client(cls, identity, share, commands):

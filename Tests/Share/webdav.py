@@ -8,7 +8,7 @@ import os
 
 from client import register
 from harness import KIOSK, Failure, need, until
-from smb import free_port, is_listening
+from loopback import free_port, is_listening
 
 CLIENTS = []
 client = register(CLIENTS)
