@@ -30,12 +30,14 @@ let package = Package(
         .target(
             name: "Pipelines",
             exclude: ["protocol.py", "rules.py", "demo.jpg"]),
+        // The files of systemd/, likewise.
+        .target(name: "Units"),
         .target(
             name: "Worker", dependencies: ["Spool", "Linux", "SpoolFormat", "Pipelines"],
             swiftSettings: settings),
         .executableTarget(
             name: "gpuspool",
-            dependencies: ["Worker", "Spool", "Linux", "SpoolFormat", "Pipelines"],
+            dependencies: ["Worker", "Spool", "Linux", "SpoolFormat", "Pipelines", "Units"],
             swiftSettings: settings, linkerSettings: linking),
         // What the tests of several targets share.
         .target(

@@ -100,7 +100,8 @@ public enum SpoolLayout {
         }
     }
 
-    private static func makeParents(of path: Path) throws(SystemError) {
+    /// Makes a directory and all above it that are missing.
+    public static func makeParents(of path: Path) throws(SystemError) {
         var parent = Path(path.isAbsolute ? "/" : ".")
         for part in path.bytes.split(separator: UInt8(ascii: "/")) {
             let directory = try Directory(parent)

@@ -44,7 +44,7 @@ struct Subcommand: Sendable {
     static let all: [Subcommand] = [
         .initialize, .run, .watch, .work, .clean, .submit, .status, .queue, .list, .cancel, .hold,
         .release, .retry, .replay, .pause, .drain, .resume, .station, .doctor, .verify,
-        .demo,
+        .demo, .install, .uninstall,
     ]
 
     /// Options that every command takes.

@@ -77,8 +77,8 @@ final class TestSpool {
         try execute(Program.path, words.map { Path($0) }, environment: environment)
     }
 
-    func runWords(_ words: [String]) throws -> Outcome {
-        try execute(Program.path, words.map { Path($0) }, environment: [:])
+    func runWords(_ words: [String], environment: [String: String] = [:]) throws -> Outcome {
+        try execute(Program.path, words.map { Path($0) }, environment: environment)
     }
 
     /// Starts a command that goes on; its output goes to a log.
