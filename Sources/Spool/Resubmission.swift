@@ -1,8 +1,8 @@
 // Retry: a job in `failed/` or `rejected/` goes back to the queue (PROTOCOL.md, retry).
 //
 // The caller, the watcher, has made the order durable and reserved a slot before (R5, R9). Under
-// the lease: the checks of the door again, the reason removed, the record (claims kept, so that no
-// attempt's name repeats), every file flushed, the stamp, the rename, both parents flushed. A crash
+// the lease: every file flushed, the checks of the door again, the reason removed, the record (claims
+// kept, so that no attempt's name repeats), the stamp, the rename, both parents flushed. A crash
 // in between leaves a bundle in its old state while the order stands: the next start does all
 // again. Cleanup leaves a job alone for which a retry is ordered.
 
@@ -48,8 +48,8 @@ struct Resubmission {
         }
     }
 
-    /// False when a file could not be flushed and was copied. Before the files are examined: what is
-    /// examined is what is on the disk.
+    /// False when a file could not be flushed and was copied. Once, before the files are examined:
+    /// what is examined is what is on the disk, and nobody writes to it any more.
     private func flushFiles(of record: JobRecord) throws(SystemError) -> Bool {
         var isSame = true
         for name in [BundleFile.request, record.image ?? ""].filter({ !$0.isEmpty }) {
@@ -128,9 +128,6 @@ struct Resubmission {
         for name in try spool.names(in: bundle)
         where name == Path(BundleFile.reason) || BundleFile.isTemporary(name.bytes) {
             try spool.root.removeTree(bundle / name)
-        }
-        for name in [BundleFile.request, record.image ?? ""] {
-            try spool.flushOrCopy(bundle / Path(name))
         }
         try spool.write(record, in: bundle)
         try spool.move(bundle, to: .queued, record)

@@ -256,9 +256,9 @@ public final class Watcher {
             readUnread()
             if let time = nextRecovery, time <= .now { recoverStaging() }
             try recoverRunning()
-            try notePause()
-            // Before the door: a job that is to run again waits longer than the newcomers.
             nextOrders = nil
+            notePause()
+            // Before the door: a job that is to run again waits longer than the newcomers.
             carryOutOrders()
             var again = nextRunningScan
             if inbox.earliestPass <= .now {
@@ -284,8 +284,8 @@ public final class Watcher {
     /// At start, when a worker dies, and now and then while something runs.
     private func recoverRunning() throws(SystemError) {
         if let scan = nextRunningScan, scan <= .now {
-            nextRunningScan = nil
             let outcomes = try Recovery(spool: spool).run()
+            nextRunningScan = nil
             let alive = outcomes.filter { $0.outcome == .alive }.map(\.attempt)
             runningSince = runningSince.filter { alive.contains($0.key) }
             for (attempt, outcome) in outcomes { note(outcome, of: attempt) }
@@ -335,9 +335,12 @@ public final class Watcher {
     private static let shortestBlindness = Duration.milliseconds(100)
 
     /// While workers claim nothing, no job waits too long.
-    private func notePause() throws(SystemError) {
+    private func notePause() {
         let wasPaused = isPaused
-        isPaused = try spool.isPaused()
+        do throws(SystemError) { isPaused = try spool.isPaused() } catch {
+            spool.log.write(error, while: "Looking for a pause")
+            again(in: .seconds(5))
+        }
         if wasPaused, !isPaused { patienceStart = WallClock.nanoseconds }
     }
 

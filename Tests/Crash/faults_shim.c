@@ -1,7 +1,7 @@
 /* Preloaded into a role: lets calls on some paths fail, as a failing disk or a foreign hand does.
  *
  *   FAULTS  a file with a line for each fault: CALL ERRNO TIMES PATTERN
- *           CALL: fsync, stat, open, pread, read; TIMES: how often, 0: always;
+ *           CALL: fsync, stat, open, pread, read, rename (to the path); TIMES: how often, 0: always;
  *           PATTERN: of the whole path (fnmatch), as in `*` + `/staging/a/.members`
  *
  * The file is read with every call, so that a fault ends when its line is gone.
@@ -87,6 +87,10 @@ ssize_t pread(int fd, void *bytes, size_t length, off_t offset) {
 
 ssize_t read(int fd, void *bytes, size_t length) {
     return fails("read", fd, NULL) ? -1 : REAL(read)(fd, bytes, length);
+}
+
+int renameat(int from, const char *old, int to, const char *path) {
+    return fails("rename", to, path) ? -1 : REAL(renameat)(from, old, to, path);
 }
 
 long syscall(long number, ...) {
