@@ -56,4 +56,19 @@ import Testing
         #expect(limits.jobsPerMinute(of: try name("desk")) == 3)
         #expect(limits.jobsPerMinute(of: try name("kiosk")) == 4)
     }
+
+    @Test func `with a group that is gone nobody but the service reads`() throws {
+        _ = try stations.add(try name("kiosk")) { $0.group = "no group has this name" }
+        #expect(try limits().readers(of: try name("kiosk")) == .owner)
+    }
+
+    @Test func `a station that was withdrawn keeps its readers`() throws {
+        _ = try stations.add(try name("kiosk")) { $0.group = "no group has this name" }
+        var limits = try limits()
+        _ = try stations.withdraw(try name("kiosk"))
+        try limits.read()
+        #expect(limits.terms.isEmpty)
+        #expect(limits.readers(of: try name("kiosk")) == .owner)
+        #expect(limits.readers(of: try name("desk")) == nil)
+    }
 }

@@ -86,4 +86,12 @@ import Testing
             return
         }
     }
+
+    /// Whoever it was open to before.
+    @Test func `with a group that is not there a drop box is the service's own`() throws {
+        let kiosk = try name("kiosk")
+        _ = try stations.add(kiosk)
+        _ = try stations.add(kiosk) { $0.group = "no group has this name" }
+        #expect(try temporary.status("incoming/kiosk").mode & 0o077 == 0)
+    }
 }

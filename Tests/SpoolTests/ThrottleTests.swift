@@ -70,6 +70,9 @@ import Testing
             try throttled(watching, "kiosk.2")
                 == "the rate limit of station 'kiosk' (1 jobs a minute)"
         }
+        // When it may come in, no event tells.
+        let again = try #require(watching.watcher?.nextAdmission)
+        #expect(again > .now + .seconds(30) && again <= .now + .seconds(61))
         try watching.drop("a")
         try watching.wait(for: "queued/a", "queued/kiosk.1")
         _ = try stations.add(kiosk) { $0.jobsPerMinute = 2 }

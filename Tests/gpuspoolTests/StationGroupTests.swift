@@ -16,7 +16,7 @@ import Testing
     func `a station's group alone reads what comes of its drops`(mounting: String?) throws {
         try TestSpool.use("MIN_FREE_BYTES=0", mounting: mounting) { spool in
             let pipeline = try FakePipeline(in: spool)
-            let service = try spool.start("run", "--set", pipeline.setting)
+            var service = try spool.start("run", "--set", pipeline.setting)
             _ = try spool.run("station", "add", "kiosk", "--group", "games")
             _ = try spool.run("station", "add", "desk")
             #expect(
@@ -41,10 +41,19 @@ import Testing
             try expectSilence(in: spool)
             // A restart changes nothing.
             _ = try service.stop()
-            _ = try spool.start("run", "--set", pipeline.setting)
+            service = try spool.start("run", "--set", pipeline.setting)
             try spool.drop("d", box: "incoming/kiosk")
             _ = try spool.view(of: "kiosk.d", is: "completed")
             try expect(own + ["cat status/kiosk.d.json", "ls done/kiosk.d"], in: spool)
+            // Nor does it open anything that a watcher never knew the station.
+            _ = try service.stop()
+            #expect(try spool.run("station", "remove", "kiosk").status == 0)
+            service = try spool.start("run", "--set", pipeline.setting)
+            try spool.drop("e", box: "incoming/desk")
+            _ = try spool.view(of: "desk.e", is: "completed")
+            #expect(try !isTrue("cat status/kiosk.a.json", as: "nogroup", spool))
+            #expect(try !isTrue("cat done/kiosk.a/*.png", as: "nogroup", spool))
+            #expect(try !isTrue("grep kiosk queue.json", as: "nogroup", spool))
             // Another group, or none, has what is there as well.
             _ = try spool.run("station", "add", "kiosk", "--group", "none")
             _ = try spool.wait(for: "everybody to be let in") {
