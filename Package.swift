@@ -43,7 +43,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Linux"], path: "Tests/Support",
             swiftSettings: settings),
-        .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: settings),
+        .testTarget(
+            name: "LinuxTests", dependencies: ["Linux", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "SpoolFormatTests", dependencies: ["SpoolFormat"], swiftSettings: settings),
         .testTarget(
@@ -55,7 +56,8 @@ let package = Package(
             swiftSettings: settings),
         // The built program as its users meet it: processes, files and exit codes.
         .testTarget(
-            name: "gpuspoolTests", dependencies: ["gpuspool", "Spool", "SpoolFormat", "Linux"],
+            name: "gpuspoolTests",
+            dependencies: ["gpuspool", "Spool", "SpoolFormat", "Linux", "TestSupport"],
             swiftSettings: settings),
     ],
     cLanguageStandard: .gnu2x

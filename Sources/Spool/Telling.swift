@@ -23,8 +23,18 @@ extension Watcher {
         }
         var problem: SystemError?
         do throws(SystemError) { try views.show(all, to: readers(of:)) } catch { problem = error }
-        try views.show(queueView(all))
+        let queue = queueView(all)
+        tellStatus(queue)
+        try views.show(queue)
         if let problem { throw problem }
+    }
+
+    /// The line for `systemctl status`.
+    private func tellStatus(_ queue: QueueView) {
+        serves = true
+        guard let tell else { return }
+        let cards = Dictionary(crew.alive.map { ($0.name, $0) }) { first, _ in first }
+        tell(queue.summary { cards[$0.name]?.stepWords ?? "" })
     }
 
     private func inOrder(_ entries: [QueueIndex.Entry]) throws(SystemError) -> [QueueIndex.Entry] {

@@ -47,6 +47,10 @@ public final class Watcher {
     private(set) var isPaused = false
     /// When staging that got stuck is tried again.
     var nextRecovery: Moment?
+    /// Called at the end of each turn with what it does, in words.
+    public var tell: ((String) -> Void)?
+    /// Whether it has looked at all there is.
+    public internal(set) var serves = false
     private let lock: File
     let inotify: Inotify
     let views: Views
@@ -277,6 +281,7 @@ public final class Watcher {
             }
         } catch {
             spool.log.write(error, while: "Watching the spool")
+            tell?("The spool cannot be watched: \(error)")
             timer?.set(.now + .seconds(5))
         }
     }

@@ -42,6 +42,10 @@ public struct WorkerCard: Codable, Hashable, Sendable {
     public var startedAt: Timestamp?
     /// How far the job is, 0…1.
     public var progress: Double?
+    /// The last step of the job that is done.
+    public var step: Int?
+    /// How many steps it has.
+    public var steps: Int?
     /// Jobs it ended since it started.
     public var jobsDone = 0
     /// When this was written.
@@ -65,8 +69,16 @@ public struct WorkerCard: Codable, Hashable, Sendable {
         case jobID = "job_id"
         case claim
         case startedAt = "started_at"
-        case progress
+        case progress, step, steps
         case jobsDone = "jobs_done"
         case updatedAt = "updated_at"
+    }
+}
+
+extension WorkerCard {
+    /// How far the job is, to be put behind its name: ` step 2/4`, or nothing.
+    public var stepWords: String {
+        guard let step, let steps else { return "" }
+        return " step \(step)/\(steps)"
     }
 }

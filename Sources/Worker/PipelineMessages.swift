@@ -47,6 +47,10 @@ enum PipelineOrder {
         }
     }
 
+    struct Ping: Encodable {
+        let op = "ping"
+    }
+
     struct Cancel: Encodable {
         let op = "cancel"
         let jobID: JobID

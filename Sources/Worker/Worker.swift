@@ -76,6 +76,7 @@ public final class Worker {
     var graceEnd: Moment?
     /// When a pipeline that was told to exit is killed.
     var farewell: Moment?
+    var pulse = Pulse()
 
     /// How long a pipeline may load: the largest models take minutes from a cold disk.
     static let loadPatience = Duration.seconds(1800)
@@ -236,6 +237,7 @@ public final class Worker {
             job: record.view.id)
         post.update { $0.begin(record.view, claim: claim.attempt.claim) }
         run = Run(claim: claim, deadline: .now + spool.settings.jobTimeout, seed: seed)
+        learnWhetherItAnswers()
         if try run?.claim.makeDurable() == false { lose() }
     }
 

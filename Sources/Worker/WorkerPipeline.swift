@@ -19,6 +19,7 @@ extension Worker {
             restart = .now + Worker.patience
             return
         }
+        pulse.reset()
         state = .loading(until: .now + Worker.loadPatience)
         post.update { $0.state = .starting }
         model = spool.settings.defaultModel
@@ -46,7 +47,9 @@ extension Worker {
     func handle(_ incident: Pipeline.Incident) {
         do throws(SystemError) {
             switch incident {
-            case .event(let event): try handle(event)
+            case .event(let event):
+                noteLife(event)
+                try handle(event)
             case .garbage(let problem): breakOff("The pipeline \(problem).")
             case .ended where farewell != nil: dropPipeline()
             case .ended(let exit):
@@ -95,7 +98,7 @@ extension Worker {
         guard isCurrent(id) else { return }
         run?.wasHeard = true
         run?.lastStep = "step \(step) of \(steps)"
-        post.report(Double(step) / Double(steps))
+        post.report(step: step, of: steps)
     }
 
     func timeOut() {

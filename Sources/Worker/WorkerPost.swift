@@ -11,6 +11,8 @@ final class WorkerPost {
     private var written: WorkerCard?
     private var timer: Timer?
     private var nextReport = Moment.now
+    /// Called when the card may say something new.
+    var changed: () -> Void = {}
 
     /// Progress is not written more often than this: the watcher rewrites a view each time.
     private static let reportInterval = Duration.milliseconds(200)
@@ -42,11 +44,15 @@ final class WorkerPost {
     func update(_ change: (inout WorkerCard) -> Void) {
         change(&card)
         write()
+        changed()
     }
 
     /// Tells progress, now or soon.
-    func report(_ progress: Double) {
-        card.progress = progress
+    func report(step: Int, of steps: Int) {
+        card.progress = Double(step) / Double(steps)
+        card.step = step
+        card.steps = steps
+        changed()
         if nextReport <= .now { write() } else { timer?.set(nextReport) }
     }
 
@@ -74,7 +80,7 @@ extension WorkerCard {
         jobID = nil
         claim = nil
         startedAt = nil
-        progress = nil
+        forgetProgress()
     }
 
     /// It begins a job.
@@ -84,7 +90,14 @@ extension WorkerCard {
         jobID = job.id
         self.claim = claim
         startedAt = job.startedAt
+        forgetProgress()
         progress = 0
+    }
+
+    private mutating func forgetProgress() {
+        progress = nil
+        step = nil
+        steps = nil
     }
 
     /// Jobs have ended, and the disk does not let it say so.

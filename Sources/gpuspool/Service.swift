@@ -25,7 +25,7 @@ struct Roles: OptionSet {
 /// Plays roles on the spool that stands at a path.
 final class Service {
     /// An open spool and who serves it.
-    private struct Staff {
+    struct Staff {
         let spool: Spool
         let presence: Presence
         var watcher: Watcher?
@@ -39,17 +39,18 @@ final class Service {
     private let name: WorkerName?
     private let log: Log
     private let path: Path
-    private let loop: EventLoop
+    let loop: EventLoop
+    let herald: Herald?
     private var signals: Signals?
     private var mounts: MountTable?
     private var check: Deferred?
     private var haveMountsChanged = false
-    private var staff: Staff?
+    private(set) var staff: Staff?
     /// While there is nothing to serve: what it waits with, and why the last try failed.
     private var vigil: Vigil?
     private var timer: Timer?
     private var obstacle: String?
-    private var isStopping = false
+    private(set) var isStopping = false
     private var failure: Failure?
     /// A checkout is completed once; what is lost later is left to its operator.
     private var isCompleted = false
@@ -77,12 +78,13 @@ final class Service {
         log = try invocation.log()
         path = (try? Host.resolve(invocation.spoolPath)) ?? invocation.spoolPath
         loop = try EventLoop()
+        herald = Service.herald(on: loop, log)
     }
 
     func run() throws -> ExitCode {
         // Blocked before anything else: a signal that comes early waits for the loop.
         signals = try Signals([.terminate, .interrupt, .hangUp], on: loop) { [unowned self] in
-            if $0 == .hangUp { rereadSettings() } else { stop() }
+            if $0 == .hangUp { reload() } else { stop() }
         }
         let check = Deferred(loop) { [unowned self] in look() }
         self.check = check
@@ -124,6 +126,11 @@ final class Service {
                     + "halve jobs and results", .warning)
         }
         return settings
+    }
+
+    private func reload() {
+        guard let herald else { return rereadSettings() }
+        herald.whileReloading { rereadSettings() }
     }
 
     /// SIGHUP: what cannot be used changes nothing. Without a spool there is nothing to change:
@@ -169,6 +176,7 @@ final class Service {
         }
         if roles.contains(.clean) { staff.cleaner = try Cleaner(spool, on: loop) }
         self.staff = staff
+        listen(to: staff)
     }
 
     private func presence(_ spool: Spool) throws -> Presence {
@@ -194,6 +202,7 @@ final class Service {
 
     private func stop() {
         isStopping = true
+        herald?.stops()
         guard let staff, let worker = staff.worker else { return loop.stop() }
         worker.stop(grace: staff.spool.settings.grace)
     }
@@ -248,6 +257,7 @@ final class Service {
         let text = Failure(explaining: error).message
         if text != obstacle { log.write("\(news). Waiting: \(text)", .error) }
         obstacle = text
+        herald?.does("\(news). Waiting: \(text)")
         if vigil == nil { vigil = try? Vigil(path, on: loop) { [weak check] in check?.request() } }
         timer?.set(.now + Service.patience)
     }

@@ -73,7 +73,7 @@ import Testing
     @Test func `progress is written now or soon`() throws {
         let post = try post("gpu0")
         post.update { $0.state = .busy }
-        for step in 1...100 { post.report(Double(step) / 100) }
+        for step in 1...100 { post.report(step: step, of: 100) }
         try temporary.run { [self] in try temporary.card("gpu0").progress == 1 }
     }
 

@@ -113,12 +113,17 @@ extension ObstacleTests {
 
     @Test(mayLimit) func `a service that cannot have inotify yet says so and waits`() throws {
         try TestSpool.use { spool in
+            let manager = try Manager(in: spool)
             let watcher = try spool.startShell(
-                try limited("max_inotify_instances", 1, in: spool))
+                "export NOTIFY_SOCKET='\(manager.address)'\n"
+                    + limited("max_inotify_instances", 1, in: spool))
             _ = try spool.wait(for: "the log") {
                 try watcher.printed().contains("fs.inotify.max_user_instances") ? true : nil
             }
             #expect(try watcher.printed().contains("cannot be served yet. Waiting: "))
+            // It may take as long as it takes, and does not serve meanwhile.
+            try manager.wait(for: "STATUS='\(spool.path)' cannot be served yet. Waiting: ")
+            try manager.wait(for: "EXTEND_TIMEOUT_USEC=")
             let pid = try spool.wait(for: "its pid") {
                 try Disk.text(spool.folder / "pid").split(separator: "\n").first
             }
@@ -127,6 +132,8 @@ extension ObstacleTests {
                 nsenter -t \(pid) -U --preserve-credentials \
                 /bin/sh -c 'echo 100 > /proc/sys/user/max_inotify_instances'
                 """)
+            let ready = try manager.wait(for: "READY=1")
+            #expect(ready == ["READY=1", "STATUS=Idle; no worker"])
             try spool.drop("a")
             _ = try spool.view(of: "a", is: "queued")
         }

@@ -32,6 +32,7 @@ struct FakePipeline {
             for line in sys.stdin:
                 order = json.loads(line)
                 if order["op"] == "load": load(order)
+                if order["op"] == "ping": say(event="pong")
                 if order["op"] == "edit":
                     note(order)
                     edit(order)
