@@ -22,6 +22,7 @@ struct Remover {
         let paths = manifest.files.keys.sorted().filter { $0 != places.program }
         for path in paths + [places.program] where manifest.files[path] != nil {
             try tree.removeIfOurs(path, manifest, report)
+            try tree.removeLeftover(path)
         }
         try tree.remove(places.manifest)
         for path in manifest.directories.reversed() { try tree.removeDirectory(path) }

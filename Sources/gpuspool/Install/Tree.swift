@@ -70,9 +70,8 @@ struct Tree {
         if isDry { return }
         let actual = actual(path)
         let directory = try Directory(actual.parent)
-        let way = Path(".gpuspool-install.".utf8 + path.lastComponent.bytes)
-        // What an install that was killed left.
-        if try directory.status(of: way) != nil { try directory.remove(way) }
+        let way = Tree.way(to: path)
+        try removeLeftover(path)
         let file = try directory.create(way, mode: 0o600)
         switch content {
         case .text(let bytes): try file.write(bytes)
@@ -81,6 +80,17 @@ struct Tree {
         try file.setMode(mode)
         try file.sync()
         try directory.replace(actual.lastComponent, with: way)
+    }
+
+    /// What a file is called until it is whole.
+    private static func way(to path: Path) -> Path {
+        Path(".gpuspool-install.".utf8 + path.lastComponent.bytes)
+    }
+
+    /// Removes what an install that was killed left on the way to a file.
+    func removeLeftover(_ path: Path) throws(SystemError) {
+        let way = path.parent / Tree.way(to: path)
+        if case .file = try find(way) { try remove(way) }
     }
 
     /// Removes a file that is there.
