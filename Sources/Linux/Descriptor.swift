@@ -58,16 +58,20 @@ public struct Descriptor: ~Copyable {
         try retrying("fcntl") { fcntl(raw, command, value) }
     }
 
-    /// An anonymous file in memory that holds `bytes`, read from its start.
+    /// An anonymous file in memory that holds `bytes`, read from its start; a sealed one nobody can
+    /// change any more.
     ///
-    /// The corresponding system call is `memfd_create`.
-    public static func inMemory(_ bytes: [UInt8]) throws(SystemError) -> Descriptor {
+    /// The corresponding system calls are `memfd_create` and `fcntl(F_ADD_SEALS)`.
+    public static func inMemory(_ bytes: [UInt8], isSealed: Bool = false) throws(SystemError)
+        -> Descriptor
+    {
         let descriptor = Descriptor(
             owning: try retrying("memfd_create") { clinux_memfd_create("gpuspool") })
         var rest = bytes[...]
         while !rest.isEmpty { rest = rest.dropFirst(try descriptor.write(some: rest)) }
         let raw = descriptor.raw
         try retrying("lseek") { lseek(raw, 0, SEEK_SET) }
+        if isSealed { try retrying("fcntl(F_ADD_SEALS)") { clinux_seal(raw) } }
         return descriptor
     }
 }

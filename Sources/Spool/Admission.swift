@@ -260,7 +260,9 @@ extension Watcher {
         try spool.root.rename(.bundle(state, id), to: .bundle(state, older))
         try spool.flush(directory: Path(state))
         table.rename(id, to: older)
-        spool.log.write("Job \(id.short) gives its name to a newcomer: now \(older)", job: older)
+        spool.log.write(
+            "Job \(id.short) gives its name to a newcomer: now \(older)", .info, .renamed,
+            job: older, formerly: id, station: station(of: older))
         return .bundle(state, older)
     }
 
@@ -300,23 +302,29 @@ extension Watcher {
             table.queued(id, stamp: record.stamp, record)
             // Of those that are taken together, the later ones stand in staging still.
             let size = table.live.filter { table.jobs[$0]?.place != .staging }.count
-            spool.log.write("Job \(id.short) submitted - Queue size: \(size)", job: id)
+            spool.log.write(
+                "Job \(id.short) submitted - Queue size: \(size)", .info, .submitted,
+                of: record.view)
         case .refused(let record):
             table.finished(id, .rejected, record)
             let reason = record.view.reason?.refusal
             spool.log.write(
                 "Job \(id.short) rejected - \(reason?.code.rawValue ?? ""): "
-                    + (reason?.detail ?? ""), job: id)
+                    + (reason?.detail ?? ""), .info, .rejected, of: record.view)
         case .discarded:
             table.withdraw(id)
             inbox.recall(candidate)
         case .left(let error):
-            spool.log.write(error, while: "Taking job \(id.short)", job: id)
+            spool.log.write(
+                error, while: "Taking job \(id.short)", job: id,
+                station: candidate?.station?.description)
             table.withdraw(id)
             inbox.recall(candidate)
         case .stuck(let error):
             interrupted[id] = candidate
-            spool.log.write(error, while: "Taking job \(id.short)", job: id)
+            spool.log.write(
+                error, while: "Taking job \(id.short)", job: id,
+                station: candidate?.station?.description)
             table.note(trouble: "The service cannot finish taking it: \(error).", of: id)
             nextRecovery = .now + .seconds(5)
         }

@@ -249,7 +249,9 @@ public struct Claim: ~Copyable {
             do throws(SystemError) { try spool.root.removeTree(bundle / name) } catch {
                 // What another user put there bars nobody's way.
                 if error.isGeneral { throw error }
-                spool.log.write(error, while: "Removing what a run left", job: attempt.id)
+                spool.log.write(
+                    error, while: "Removing what a run left", job: attempt.id,
+                    station: record.view.station)
             }
         }
     }
@@ -269,7 +271,9 @@ extension Spool {
         // The job stands where it belongs; a flush that failed cannot be repeated and believed.
         for parent in [Path(state), bundle.parent] {
             do throws(SystemError) { try flush(directory: parent) } catch {
-                log.write(error, while: "Moving a job to \(state.rawValue)", job: record.view.id)
+                log.write(
+                    error, while: "Moving a job to \(state.rawValue)", job: record.view.id,
+                    station: record.view.station)
             }
         }
     }

@@ -88,8 +88,10 @@ public final class Cleaner {
 extension Retention.Sweep {
     /// One line for each bundle that was removed.
     public func log(to log: Log) {
-        for (id, state) in removed {
-            log.write("Job \(id.short) cleaned up - It was \(state.rawValue)", job: id)
+        for (id, state, station) in removed {
+            log.write(
+                "Job \(id.short) cleaned up - It was \(state.rawValue)", .info, .cleaned, job: id,
+                station: station)
         }
     }
 }

@@ -49,7 +49,9 @@ extension Watcher {
                 try obey(drop)
                 controlWaits[path] = nil
             } catch {
-                spool.log.write(error, while: "Obeying '\(drop.name)'")
+                spool.log.write(
+                    error, while: "Obeying '\(drop.name)'", job: job(of: drop),
+                    station: drop.station?.description)
                 controlWaits[path] = .now + .seconds(5)
                 again(in: .seconds(5))
             }
@@ -68,13 +70,17 @@ extension Watcher {
                 })
             else { continue }
             do throws(SystemError) {
-                spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(ended)", job: id)
+                tell("\(drop.verb.rawValue) - \(ended)", .orderRefused, id)
                 try remove(drop)
-            } catch { spool.log.write(error, while: "Removing '\(drop.name)'") }
+            } catch { spool.log.write(error, while: "Removing '\(drop.name)'", job: id) }
         }
     }
 
     private var ended: String { "it has ended already" }
+
+    private func tell(_ text: String, _ event: LogEvent, _ id: JobID) {
+        spool.log.write("Job \(id.short): \(text)", .info, event, job: id, station: station(of: id))
+    }
 
     private func obey(_ drop: ControlDrop) throws(SystemError) {
         guard drop.isOrder else {
@@ -86,7 +92,9 @@ extension Watcher {
         guard let id = job(of: drop) else {
             // What is being received will be a job in a moment.
             if isArriving(drop) { return }
-            spool.log.write("'\(drop.name)': there is no such job", .warning)
+            spool.log.write(
+                "'\(drop.name)': there is no such job", .warning, .orderRefused,
+                station: drop.station?.description)
             return try remove(drop)
         }
         if isBetween(id) { return }
@@ -94,9 +102,9 @@ extension Watcher {
         let isForDrop = drop.verb == .cancel || drop.verb == .hold
         if isForDrop, table.jobs[id]?.isLive == false, isArriving(drop) { return }
         if let objection = try give(drop.verb, for: id) {
-            spool.log.write("Job \(id.short): \(drop.verb.rawValue) - \(objection)", job: id)
+            tell("\(drop.verb.rawValue) - \(objection)", .orderRefused, id)
         } else {
-            spool.log.write("Job \(id.short): \(drop.verb.rawValue) ordered", job: id)
+            tell("\(drop.verb.rawValue) ordered", .ordered, id)
         }
         try remove(drop)
     }
@@ -180,7 +188,8 @@ extension Watcher {
             guard wait.until <= .now else { return again(at: wait.until) }
         }
         do throws(SystemError) { try body(id) } catch {
-            spool.log.write(error, while: "\(doing) job \(id.short)", job: id)
+            spool.log.write(
+                error, while: "\(doing) job \(id.short)", job: id, station: station(of: id))
             orderWaits[id] = (.now + .seconds(5), .seconds(5))
             again(in: .seconds(5))
         }
@@ -217,8 +226,10 @@ extension Watcher {
         case .dismissed(let record):
             table.finished(id, .failed, record)
             patience[id] = nil
-            let reason = record.view.status == .cancelled ? "" : " - \(error)"
-            spool.log.write("Job \(id.short) \(record.view.status.rawValue)\(reason)", job: id)
+            let isCancelled = record.view.status == .cancelled
+            spool.log.write(
+                "Job \(id.short) \(record.view.status.rawValue)\(isCancelled ? "" : " - \(error)")",
+                .info, isCancelled ? .cancelled : .failed, of: record.view)
             try withdrawCancel(id)
             try withdrawHold(id)
         case .busy: waitForLease(id)
@@ -300,12 +311,16 @@ extension Watcher {
         switch outcome {
         case .queued(let record):
             table.queued(id, stamp: record.stamp, record)
-            spool.log.write("Job \(id.short) retried - Queue size: \(table.live.count)", job: id)
+            spool.log.write(
+                "Job \(id.short) retried - Queue size: \(table.live.count)", .info, .retried,
+                of: record.view)
             try withdrawRetry(id)
         case .refused(let record, let refusal):
             former.record = record
             table.restore(id, former)
-            spool.log.write("Job \(id.short) cannot be retried - \(refusal.detail)", job: id)
+            spool.log.write(
+                "Job \(id.short) cannot be retried - \(refusal.detail)", .info, .orderRefused,
+                of: record.view)
             try withdrawRetry(id)
         case .busy:
             table.restore(id, former)

@@ -195,7 +195,7 @@ public final class JobQueue {
         guard let record = try spool.record(in: bundle, of: id) else {
             spool.log.write(
                 "Job \(id.short) has no readable record; left in queued/. See gpuspool verify.",
-                .error, job: id)
+                .error, .damaged, job: id)
             unfit.insert(id)
             return .none(retry: nil, due: nil)
         }

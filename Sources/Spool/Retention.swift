@@ -16,7 +16,7 @@ public struct Retention {
     /// What a sweep did.
     public struct Sweep: Sendable {
         /// The jobs whose bundles were removed, and how they had ended.
-        public fileprivate(set) var removed: [(id: JobID, state: JobState)] = []
+        public fileprivate(set) var removed: [(id: JobID, state: JobState, station: String?)] = []
         /// Bytes on disk that were freed.
         public fileprivate(set) var freedBytes: Int64 = 0
         /// When the next bundle expires; nil when none is left.
@@ -43,6 +43,7 @@ public struct Retention {
         let path: Path
         let state: JobState
         let retries: Int
+        let station: String?
     }
 
     private enum TrashAttempt {
@@ -85,7 +86,8 @@ public struct Retention {
         if try !emptyTrash() { sweep.lookAgain(at: now.advanced(by: Retention.patience)) }
         var trashed: [(entry: Trashed, id: JobID)] = []
         for candidate in try expired(asOf: now, &sweep) {
-            let isDone = tolerating("Cleaning up job \(candidate.id)") { () throws(SystemError) in
+            let isDone = tolerating("Cleaning up job \(candidate.id)", candidate.id) {
+                () throws(SystemError) in
                 switch try trash(candidate, asOf: now) {
                 case .kept(let wait): sweep.lookAgain(at: now.advanced(by: wait))
                 case .trashed(let entry):
@@ -102,7 +104,7 @@ public struct Retention {
         for (entry, _) in trashed where !unlink(entry.path) {
             sweep.lookAgain(at: now.advanced(by: Retention.patience))
         }
-        sweep.removed = trashed.map { ($0.id, $0.entry.state) }
+        sweep.removed = trashed.map { ($0.id, $0.entry.state, $0.entry.station) }
         return sweep
     }
 
@@ -155,7 +157,7 @@ public struct Retention {
         var candidates: [Candidate] = []
         for name in try spool.names(in: Path(state)) {
             guard let id = try? JobID(name.bytes) else { continue }
-            let isDone = tolerating("Measuring job \(id)") { () throws(SystemError) in
+            let isDone = tolerating("Measuring job \(id)", id) { () throws(SystemError) in
                 guard let status = try spool.root.status(of: .bundle(state, id)),
                     status.kind == .directory
                 else { return }
@@ -208,7 +210,9 @@ public struct Retention {
             try spool.root.rename(bundle, to: path)
             guard try spool.holds(lease, of: path) else { return .kept(Retention.patience) }
             return .trashed(
-                Trashed(path: path, state: candidate.state, retries: record?.retries ?? 0))
+                Trashed(
+                    path: path, state: candidate.state, retries: record?.retries ?? 0,
+                    station: record?.view.station))
         }
     }
 
@@ -273,12 +277,14 @@ public struct Retention {
     }
 
     /// One bundle's error is its own; the sweep goes on with the others. False after an error.
-    private func tolerating(_ doing: String, _ body: () throws(SystemError) -> Void) -> Bool {
+    private func tolerating(
+        _ doing: String, _ job: JobID? = nil, _ body: () throws(SystemError) -> Void
+    ) -> Bool {
         do throws(SystemError) {
             try body()
             return true
         } catch {
-            spool.log.write(error, while: doing)
+            spool.log.write(error, while: doing, job: job)
             return false
         }
     }
@@ -295,6 +301,7 @@ public struct Retention {
             case .rejected: .rejected
             default: .failed
             }
-        return Trashed(path: bundle, state: state, retries: record.retries)
+        return Trashed(
+            path: bundle, state: state, retries: record.retries, station: record.view.station)
     }
 }

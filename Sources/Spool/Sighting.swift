@@ -58,7 +58,9 @@ extension Watcher {
         }
         // R5: in no listing and in no event since the watches stood: ended and cleaned up unseen.
         for id in unseen {
-            spool.log.write("Job \(id.short) ended while events were lost", .warning, job: id)
+            spool.log.write(
+                "Job \(id.short) ended while events were lost", .warning, .vanished, job: id,
+                station: station(of: id))
             table.withdraw(id)
         }
         unseen = []
@@ -82,7 +84,8 @@ extension Watcher {
     func removed(_ name: Path, from state: JobState) {
         guard let id = liveJob(name, in: state) else { return }
         spool.log.write(
-            "Job \(id.short) was removed from \(state.rawValue) by hand", .warning, job: id)
+            "Job \(id.short) was removed from \(state.rawValue) by hand", .warning, .vanished,
+            job: id, station: station(of: id))
         table.withdraw(id)
     }
 
@@ -115,13 +118,14 @@ extension Watcher {
             do throws(SystemError) {
                 guard try !isAnywhere(id) else { continue }
             } catch {
-                spool.log.write(error, while: "Looking for job \(id.short)", job: id)
+                spool.log.write(
+                    error, while: "Looking for job \(id.short)", job: id, station: station(of: id))
                 departed[id] = (.now + .seconds(5), state)
                 continue
             }
             spool.log.write(
                 "Job \(id.short) was moved out of \(state.rawValue)/ by hand; it counts no longer",
-                .warning, job: id)
+                .warning, .vanished, job: id, station: station(of: id))
             table.withdraw(id)
         }
     }
@@ -147,7 +151,8 @@ extension Watcher {
         let status: FileStatus?
         do throws(SystemError) { status = try spool.root.status(of: bundle) } catch {
             if error.isGeneral { throw error }
-            spool.log.write(error, while: "Looking at job \(id.short)", job: id)
+            spool.log.write(
+                error, while: "Looking at job \(id.short)", job: id, station: station(of: id))
             unread.insert(name, state)
             return state.isFinished ? table.finished(id, state, nil) : table.passed(id)
         }
@@ -157,7 +162,7 @@ extension Watcher {
             guard foreign.insert(bundle).inserted else { return }
             return spool.log.write(
                 "'\(bundle)' is a \(status.kind.rawValue), where only jobs' directories stand; "
-                    + "it is passed over. Move it away.", .warning)
+                    + "it is passed over. Move it away.", .warning, .damaged)
         }
         // Without a readable record it is a job all the same, and counts.
         let isKnown = state == .running && table.jobs[id]?.record != nil
@@ -191,7 +196,8 @@ extension Watcher {
                 state.isFinished ? job.place == .finished(state) : job.isLive
             else { continue }
             do throws(SystemError) { try arrived(name, in: state) } catch {
-                spool.log.write(error, while: "Looking at '\(name)'")
+                spool.log.write(
+                    error, while: "Looking at '\(name)'", job: id, station: station(of: id))
                 unread.insert(name, state)
             }
         }
@@ -218,7 +224,10 @@ extension Watcher {
     func checkPresence(_ id: JobID, _ state: JobState) {
         do throws(SystemError) {
             if try spool.root.status(of: .bundle(state, id)) == nil { table.left(id, state) }
-        } catch { spool.log.write(error, while: "Looking at job \(id.short)", job: id) }
+        } catch {
+            spool.log.write(
+                error, while: "Looking at job \(id.short)", job: id, station: station(of: id))
+        }
     }
 
     /// Without them the counts are those that were read last.

@@ -287,7 +287,7 @@ public final class Staging {
                 spool.log.write(
                     "'\(Path.bundle(bundle.target, id))' stands there already, and is no job of the "
                         + "service; it is left alone, and the drop takes the next name.", .warning,
-                    job: first)
+                    .problem, job: first, station: bundle.record?.view.station)
             }
             repeat { number += 1 } while isTaken(first.variant(number))
             id = first.variant(number)

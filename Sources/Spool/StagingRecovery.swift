@@ -117,7 +117,7 @@ extension Staging {
         try spool.setAside(path, because: "is no drop that was being taken")
         spool.log.write(
             "'\(path)' is no drop that can go on; moved to .spool/aside/, where why.txt tells more.",
-            .warning, job: id)
+            .warning, .damaged, job: id)
         return .discarded
     }
 }

@@ -201,7 +201,8 @@ public final class Watcher {
         let settings = spool.settings
         spool.log.write(
             "Started - Max size: \(settings.maxInflightJobs), "
-                + "Cleanup age: \(DurationText.seconds(settings.resultTTL))s")
+                + "Cleanup age: \(DurationText.seconds(settings.resultTTL))s", .info,
+            .watcherStarted)
         recoverStaging()
         nextRunningScan = .now
         turn?.request()
@@ -303,6 +304,9 @@ public final class Watcher {
         }
     }
 
+    /// Who sent a job, for the log.
+    func station(of id: JobID) -> String? { table.jobs[id]?.record?.view.station }
+
     private func note(_ outcome: Recovery.Outcome, of attempt: AttemptName) {
         let id = attempt.id
         switch outcome {
@@ -310,14 +314,15 @@ public final class Watcher {
         case .moved(let status):
             spool.log.write(
                 "Job \(id.short) recovered - Its worker died; the job is \(status.rawValue)",
-                .warning, job: id)
+                .warning, .recovered, job: id, station: station(of: id))
         case .stuck(let error):
-            spool.log.write(error, while: "Recovering job \(id.short)", job: id)
+            spool.log.write(
+                error, while: "Recovering job \(id.short)", job: id, station: station(of: id))
         case .damaged:
             guard unrecoverable.insert(Path(attempt.bytes)).inserted else { return }
             spool.log.write(
                 "Job \(id.short) has no readable record; left in running/. See gpuspool verify.",
-                .error, job: id)
+                .error, .damaged, job: id)
         }
     }
 
@@ -331,7 +336,9 @@ public final class Watcher {
         guard crew.kill(workerOf: attempt) else { return }
         spool.log.write(
             "Job \(attempt.id.short) - Its worker is stuck: it holds the job for more than "
-                + "\(DurationText.seconds(limit)) s; killed", .error, job: attempt.id)
+                + "\(DurationText.seconds(limit)) s; killed", .error, .workerKilled,
+            job: attempt.id,
+            station: station(of: attempt.id))
     }
 
     /// What a worker that works may need beyond the job's timeout to end the job.

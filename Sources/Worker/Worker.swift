@@ -131,7 +131,9 @@ public final class Worker {
             let fresh = try PipelineCommand(spool.settings)
             isStale = isStale || fresh != command || model != spool.settings.defaultModel
             command = fresh
-        } catch { spool.log.write("The settings' pipeline cannot be used: \(error)", .error) }
+        } catch {
+            spool.log.write("The settings' pipeline cannot be used: \(error)", .error, .problem)
+        }
         wake?.request()
     }
 
@@ -234,7 +236,7 @@ public final class Worker {
         pipeline?.send(JSONText.line(order))
         spool.log.write(
             "Processing job \(record.view.id.short) - \(order.instruction.headline)...",
-            job: record.view.id)
+            .info, .started, of: record.view)
         post.update { $0.begin(record.view, claim: claim.attempt.claim) }
         run = Run(claim: claim, deadline: .now + spool.settings.jobTimeout, seed: seed)
         learnWhetherItAnswers()

@@ -13,7 +13,9 @@ extension Worker {
             guard error.isGeneral else {
                 return breakOff("The pipeline's output cannot be read: \(error.withRemedy)")
             }
-            spool.log.write(error, while: "Reading the pipeline's output")
+            spool.log.write(
+                error, while: "Reading the pipeline's output", job: run?.claim.attempt.id,
+                station: run?.claim.record.view.station)
             run?.unread = (seed, .now + Worker.patience)
             return
         }
@@ -84,7 +86,8 @@ extension Worker {
         // The pipeline may have the next job already; of this one it knows nothing any more.
         case .lost: if let id { logLoss(of: id) }
         case .stuck(let claim, let error):
-            spool.log.write(error, while: "Ending a job", job: id)
+            spool.log.write(
+                error, while: "Ending a job", job: id, station: claim.record.view.station)
             pending.append(PendingEnd(claim, error, after: former))
         }
     }
@@ -105,19 +108,21 @@ extension Worker {
         switch job.status {
         case .completed:
             spool.log.write(
-                "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", job: job.id)
+                "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", .info, .completed,
+                of: job)
         case .queued where record.dueNanoseconds > WallClock.nanoseconds:
             let due = Timestamp(nanoseconds: record.dueNanoseconds).rfc3339
             spool.log.write(
                 "Job \(job.id.short) will be tried again at \(due) - \(job.error ?? "")",
-                .warning, job: job.id)
+                .warning, .attemptFailed, of: job)
         case .queued:
-            spool.log.write("Job \(job.id.short) given back - It keeps its place", job: job.id)
+            spool.log.write(
+                "Job \(job.id.short) given back - It keeps its place", .info, .givenBack, of: job)
         case .cancelled:
-            spool.log.write("Job \(job.id.short) cancelled", job: job.id)
+            spool.log.write("Job \(job.id.short) cancelled", .info, .cancelled, of: job)
         default:
             spool.log.write(
-                "Job \(job.id.short) failed - \(job.error ?? "")", .warning, job: job.id)
+                "Job \(job.id.short) failed - \(job.error ?? "")", .warning, .failed, of: job)
         }
         if job.status != .queued { post.update { $0.jobsDone += 1 } }
     }
@@ -150,6 +155,6 @@ extension Worker {
 
     private func logLoss(of id: JobID) {
         spool.log.write(
-            "Job \(id.short) was lost: its lease is not ours any more", .error, job: id)
+            "Job \(id.short) was lost: its lease is not ours any more", .error, .lost, job: id)
     }
 }

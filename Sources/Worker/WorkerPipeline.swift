@@ -67,7 +67,7 @@ extension Worker {
         case .failed(let id?, let error, _, let isRetryable) where isCurrent(id):
             fail(error, isRetryable: isRetryable)
         case .failed(nil, let error, _, _):
-            spool.log.write("The pipeline refused to load: \(error)", .warning)
+            spool.log.write("The pipeline refused to load: \(error)", .warning, .pipelineFailed)
             if case .loading = state { pipelineFailed(error) }
         case .fatal(let error): breakOff("The pipeline stopped: \(error)")
         case .pong: break
@@ -81,7 +81,7 @@ extension Worker {
     private func isCurrent(_ id: JobID) -> Bool { run?.claim.attempt.id == id }
 
     private func becomeReady(_ model: String?, _ models: [String]) {
-        if case .loading = state { spool.log.write("Worker started") }
+        if case .loading = state { spool.log.write("Worker started", .info, .workerReady) }
         state = .ready
         wasEverReady = true
         self.models = models
@@ -127,7 +127,7 @@ extension Worker {
         guard wasEverReady else { return leave(.broken(error)) }
         spool.log.write(
             "The pipeline failed: \(error) Starting it again in "
-                + "\(DurationText.seconds(restartDelay)) s", .error)
+                + "\(DurationText.seconds(restartDelay)) s", .error, .pipelineFailed)
         delayRestart()
     }
 

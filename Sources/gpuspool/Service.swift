@@ -141,9 +141,9 @@ final class Service {
             staff.spool.settings = try settings()
         } catch {
             let reason = Failure(explaining: error).message
-            return log.write("The settings stay as they were: \(reason)", .error)
+            return log.write("The settings stay as they were: \(reason)", .error, .problem)
         }
-        log.write("Settings read again")
+        log.write("Settings read again", .info, .settingsRead)
         staff.watcher?.settingsChanged()
         staff.worker?.settingsChanged()
         staff.cleaner?.settingsChanged()
@@ -233,7 +233,7 @@ final class Service {
         // Nothing of it is held any more when another one is opened.
         staff = nil
         guard !isStopping else {
-            log.write("The spool '\(path)' is lost: \(loss)", .error)
+            log.write("The spool '\(path)' is lost: \(loss)", .error, .spoolLost)
             return loop.stop()
         }
         // It watches before anything is tried: what comes meanwhile is seen.
@@ -255,7 +255,7 @@ final class Service {
     /// Tells why there is nothing to serve, when that is news, and waits.
     private func wait(for error: any Error, _ news: String) {
         let text = Failure(explaining: error).message
-        if text != obstacle { log.write("\(news). Waiting: \(text)", .error) }
+        if text != obstacle { log.write("\(news). Waiting: \(text)", .error, .problem) }
         obstacle = text
         herald?.does("\(news). Waiting: \(text)")
         if vigil == nil { vigil = try? Vigil(path, on: loop) { [weak check] in check?.request() } }

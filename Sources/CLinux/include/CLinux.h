@@ -29,6 +29,10 @@ ssize_t clinux_copy_file_range(int from, int to, size_t length);
 int clinux_start_writing(int fd);
 int clinux_pipe(int ends[2]);
 int clinux_memfd_create(const char *name);
+/* Forbids for ever to change a file of clinux_memfd_create. */
+int clinux_seal(int fd);
+/* Sends bytes, or a descriptor that is not -1, to the Unix socket at `path`, without waiting. */
+ssize_t clinux_send_datagram(int fd, const char *path, const void *bytes, size_t size, int sent);
 int clinux_set_read_lease(int fd);
 int clinux_drop_lease(int fd);
 /* fsetxattr of system.posix_acl_access, or of system.posix_acl_default. */
