@@ -17,6 +17,7 @@ extension Watcher {
     /// ready.
     func admit(_ candidates: [Candidate]) -> (taken: Set<DropKey>, isMore: Bool) {
         nextAdmission = nil
+        heldUp = HeldUp()
         let inOrder = candidates.sorted {
             ($0.arrived, Path($0.key.stem)) < ($1.arrived, Path($1.key.stem))
         }
@@ -54,6 +55,7 @@ extension Watcher {
             if case .left(let error) = outcome {
                 postpone(key, error)
                 table.withdraw(drop.id)
+                table.withdraw(rowsOf: drop.id)
                 // Something stands in staging by its name.
                 if error.code == .exists { nextRecovery = .now }
             } else {
@@ -72,77 +74,117 @@ extension Watcher {
     private func receive(_ candidate: Candidate) {
         guard receiving[candidate.key] == nil else { return }
         let id: JobID
-        do throws(NameProblem) {
-            id = try JobID(stem: candidate.key.stem, station: candidate.station)
-        } catch {
+        do throws(NameProblem) { id = try candidate.id } catch {
             id = JobID(unnamed: Host.random(4))
         }
-        let name = free(id, for: candidate) { !receiving.drops(called: $0).isEmpty }
+        let names = free(id, candidate.mayComeIn, for: candidate) {
+            !receiving.drops(called: $0).isEmpty
+        }
         receiving[candidate.key] = Reception(
-            id: name, base: id, firstSeen: candidate.firstSeen)
+            id: names.id, base: id, firstSeen: candidate.firstSeen)
+    }
+
+    /// What a drop becomes: one job, or one for each row of a batch, which has an ID as well.
+    private struct Names {
+        let id: JobID
+        var rows: [JobID] = []
+        var all: [JobID] { [id] + rows }
+    }
+
+    /// The names with `base`, or the `number`-th variant of it.
+    private func names(
+        _ base: JobID, _ number: Int, _ isLetIn: Bool, of candidate: Candidate
+    ) -> Names {
+        guard candidate.isBatch, let first = BatchName(base) else {
+            return Names(id: number == 1 ? base : base.variant(number))
+        }
+        let name = number == 1 ? first : first.variant(number)
+        return Names(id: name.id, rows: isLetIn ? name.rows(candidate.size) : [])
     }
 
     /// The ID itself, unless a live job has it, another station's job, or somebody else.
     private func free(
-        _ id: JobID, for candidate: Candidate, isOthers: (JobID) -> Bool = { _ in false }
-    ) -> JobID {
+        _ base: JobID, _ isLetIn: Bool, for candidate: Candidate,
+        isOthers: (JobID) -> Bool = { _ in false }
+    ) -> Names {
         func isTaken(_ id: JobID) -> Bool {
             // R9: a job with a waiting retry is live for naming.
             if isOthers(id) || orders.stands(.retry, for: id) { return true }
+            if table.hasLiveRows(id) { return true }
             guard let job = table.jobs[id] else { return false }
             // What cannot be read is nobody's to move.
             guard let record = job.record, !job.isLive else { return true }
             return record.view.station != candidate.station?.description
         }
-        guard isTaken(id) else { return id }
-        var number = 2
-        while isTaken(id.variant(number)) || table.contains(id.variant(number)) { number += 1 }
-        return id.variant(number)
+        var names = names(base, 1, isLetIn, of: candidate)
+        var number = 1
+        while names.all.contains(where: { isTaken($0) || number > 1 && table.contains($0) }) {
+            number += 1
+            names = self.names(base, number, isLetIn, of: candidate)
+        }
+        return names
     }
 
     /// The drop to be taken now, with its slot reserved; nil when it waits.
     private func decide(_ candidate: Candidate) throws(SystemError) -> Drop? {
-        var refusal = nameProblem(of: candidate)
-        switch candidate.judgement {
-        case .wait: return nil
-        case .refuse(let reason): refusal = refusal ?? reason
-        case .admit(let model):
-            refusal =
-                refusal ?? unknownModel(model) ?? capacity(for: candidate.station)
-                ?? rateLimit(of: candidate.station)
-        }
+        if candidate.judgement.isWait { return nil }
+        let refusal = refusal(of: candidate)
         if let refusal, throttle(candidate, refusal) { return nil }
         guard let reception = receiving[candidate.key] else { return nil }
-        try learn(reception.base)
+        let isLetIn = refusal == nil
+        for id in names(reception.base, 1, isLetIn, of: candidate).all { try learn(id) }
         // Chosen again: a live job may have taken the name meanwhile, and a drop that still waits
         // for its partner gives way to one that is complete.
-        let id = free(reception.base, for: candidate)
-        for key in receiving.drops(called: id) where key != candidate.key { receiving[key] = nil }
-        receiving[candidate.key]?.id = id
-        // R9: an old order must not hit a new job.
-        for order in JobOrder.allCases { try orders.withdraw(order, for: id) }
-        guard try giveWay(id) else {
-            let delay = min((nameWaits[candidate.key] ?? .milliseconds(25)) * 2, .seconds(5))
-            nameWaits[candidate.key] = delay
-            postponed[candidate.key] = (.now + delay, nil)
-            return nil
+        let names = free(reception.base, isLetIn, for: candidate)
+        for id in names.all {
+            for key in receiving.drops(called: id) where key != candidate.key {
+                receiving[key] = nil
+            }
+        }
+        receiving[candidate.key]?.id = names.id
+        for id in names.all {
+            // R9: an old order must not hit a new job.
+            for order in JobOrder.allCases { try orders.withdraw(order, for: id) }
+            guard try giveWay(id) else {
+                let delay = min((nameWaits[candidate.key] ?? .milliseconds(25)) * 2, .seconds(5))
+                nameWaits[candidate.key] = delay
+                postponed[candidate.key] = (.now + delay, nil)
+                return nil
+            }
         }
         nameWaits[candidate.key] = nil
-        if refusal == nil {
-            let station = candidate.station?.description
-            table.reserve(id, for: station, at: .now)
-        } else {
-            table.stage(id)
-        }
+        reserve(names, for: candidate, isLetIn)
         return Drop(
-            id: id, station: candidate.station, droppedAs: Path(candidate.key.stem),
+            id: names.id, station: candidate.station, droppedAs: Path(candidate.key.stem),
             createdAt: reception.firstSeen, folder: candidate.folder, members: candidate.members,
-            refusal: refusal)
+            refusal: refusal, rows: candidate.isBatch ? names.rows : nil)
+    }
+
+    /// R5: the slots of all jobs that come in, with the verdict.
+    private func reserve(_ names: Names, for candidate: Candidate, _ isLetIn: Bool) {
+        let station = candidate.station?.description
+        if isLetIn, !candidate.isBatch {
+            table.reserve(names.id, for: station, at: .now)
+        } else {
+            table.stage(names.id)
+        }
+        for row in names.rows { table.reserve(row, for: station, at: .now, of: names.id) }
+    }
+
+    /// Why a drop that has been judged is not let in now; nil when it is.
+    private func refusal(of candidate: Candidate) -> Refusal? {
+        if let problem = nameProblem(of: candidate) { return problem }
+        if case .refuse(let reason) = candidate.judgement { return reason }
+        return unknownModel(of: candidate)
+            ?? limits.tooLong(batch: candidate.size, of: candidate.station)
+            ?? heldUp.refusal(of: candidate, spool.settings)
+            ?? capacity(for: candidate.station, jobs: candidate.size, bytes: candidate.copies)
+            ?? rateLimit(of: candidate.station, jobs: candidate.size)
     }
 
     private func nameProblem(of candidate: Candidate) -> Refusal? {
         do throws(NameProblem) {
-            _ = try JobID(stem: candidate.key.stem, station: candidate.station)
+            _ = try candidate.id
             return nil
         } catch {
             return Refusal(
@@ -154,7 +196,7 @@ extension Watcher {
     ///
     /// Nothing keeps its place but the order in which all are looked at again: by the event that
     /// frees a place, or when the minute is over. Until then whoever is behind it, and would need
-    /// the same place, meets the same limit.
+    /// the same place, meets the same limit; behind a batch, which needs many, it waits as well.
     private func throttle(_ candidate: Candidate, _ refusal: Refusal) -> Bool {
         guard spool.settings.overflow == .hold else { return false }
         switch refusal.code {
@@ -166,6 +208,7 @@ extension Watcher {
             throttled[candidate.key] = rateLimitWords(of: candidate.station)
         default: return false
         }
+        heldUp.note(candidate, refusal)
         return true
     }
 
@@ -176,24 +219,38 @@ extension Watcher {
     }
 
     /// Why nobody will ever run a job with this model; nil while no pipeline ever ran here.
-    private func unknownModel(_ model: String?) -> Refusal? {
-        guard let model, let offered = crew.offered, !offered.contains(model) else { return nil }
-        return Refusal(
-            .invalidRequest,
-            "The field 'model' is \"\(model)\"; this server offers "
-                + "\(offered.joined(separator: ", ")). Name one of them, or leave 'model' out.")
+    private func unknownModel(of candidate: Candidate) -> Refusal? {
+        guard let offered = crew.offered else { return nil }
+        func problem(_ model: String?) -> String? {
+            guard let model, !offered.contains(model) else { return nil }
+            return "The field 'model' is \"\(model)\"; this server offers "
+                + "\(offered.joined(separator: ", ")). Name one of them, or leave 'model' out."
+        }
+        guard case .admit(let model) = candidate.judgement else { return nil }
+        let rows = candidate.list?.rows ?? []
+        let problems = rows.compactMap { row in
+            problem(row.request.model?.description).map {
+                BatchList.Problem(line: row.line, detail: $0)
+            }
+        }
+        let text = problem(model) ?? BatchList.text(of: problems)
+        return text.map { Refusal(.invalidRequest, $0) }
     }
 
-    /// Why this sender cannot come in now; nil when there is a free slot for it.
-    func capacity(for sender: StationName?) -> Refusal? {
+    /// Why this sender cannot come in with so many jobs now, whose copies take so many bytes; nil
+    /// when there are free slots for all.
+    func capacity(for sender: StationName?, jobs: Int = 1, bytes: Int64 = 0) -> Refusal? {
         let settings = spool.settings
         let queued = table.live.count - table.runningCount
         let absent = absentStations(besides: sender)
-        if table.live.count + min(absent, settings.maxInflightJobs / 2) >= settings.maxInflightJobs
-        {
+        // The places that are kept keep no batch out of a queue that is empty.
+        func isFull(_ count: Int, _ maximum: Int) -> Bool {
+            count + min(absent, maximum / 2, maximum - jobs) + jobs > maximum
+        }
+        if isFull(table.live.count, settings.maxInflightJobs) {
             return .queueFull(maximum: settings.maxInflightJobs)
         }
-        if let limit = settings.maxPendingJobs, queued + min(absent, limit / 2) >= limit {
+        if let limit = settings.maxPendingJobs, isFull(queued, limit) {
             return .queueFull(maximum: limit)
         }
         if settings.requireModel ?? (settings.pipeline == "qwen"), !crew.isReady {
@@ -201,7 +258,7 @@ extension Watcher {
                 .noModelLoaded,
                 "No model loaded. Please call /api/v1/load-model first to load a model.")
         }
-        if isDraining || spool.isNearlyFull {
+        if isDraining || spool.isNearlyFull(with: bytes) {
             return .serverBusy(retryAfter: settings.retryAfter.wholeSeconds)
         }
         return nil
@@ -222,15 +279,16 @@ extension Watcher {
     /// Why this sender has to wait a moment; nil below its limit.
     ///
     /// Counted from when the jobs that are kept were let in, on a clock that nobody sets.
-    func rateLimit(of station: StationName?) -> Refusal? {
+    func rateLimit(of station: StationName?, jobs: Int = 1) -> Refusal? {
         guard let limit = limits.jobsPerMinute(of: station) else { return nil }
         let minute = Duration.seconds(60)
         let now = Moment.now
         let recent = table.admissions(of: station?.description, since: now + (.zero - minute))
             .sorted()
-        guard recent.count >= limit else { return nil }
-        // When so many of them are a minute old that one more is allowed.
-        let free = recent[recent.count - limit] + minute
+        guard recent.count + jobs > limit else { return nil }
+        // When so many of them are a minute old that these are allowed.
+        let last = min(recent.count, recent.count + jobs - limit) - 1
+        let free = (last >= 0 ? recent[last] : now) + minute
         let wait = max(.zero, free - now).wholeSeconds
         return .rateLimited(
             station: station?.description, limit: limit, retryAfter: max(1, wait))
@@ -272,69 +330,5 @@ extension Watcher {
         if told[key] != text { spool.log.write(error, while: "Taking '\(Path(key.stem))'") }
         told[key] = text
         postponed[key] = (.now + .seconds(5), error)
-    }
-
-    /// Goes on with what stands in staging.
-    func recoverStaging() {
-        nextRecovery = nil
-        do throws(SystemError) {
-            // R5: what stands there counts before it goes on.
-            for (id, counts) in try staging.pending() where !table.contains(id) {
-                if counts { table.reserve(id) } else { table.stage(id) }
-            }
-            for (id, outcome) in try staging.recover() { settle(id, outcome) }
-        } catch {
-            spool.log.write(error, while: "Recovering staged drops")
-            nextRecovery = .now + .seconds(5)
-        }
-    }
-
-    /// Takes note of what became of a drop that was taken.
-    func settle(_ staged: JobID, _ outcome: Staging.Outcome) {
-        let candidate = interrupted.removeValue(forKey: staged)
-        var id = staged
-        if case .admitted(let record) = outcome { id = record.view.id }
-        if case .refused(let record) = outcome { id = record.view.id }
-        // R12: something else has its name.
-        if id != staged { forget(staged) }
-        switch outcome {
-        case .admitted(let record):
-            table.queued(id, stamp: record.stamp, record)
-            // Of those that are taken together, the later ones stand in staging still.
-            let size = table.live.filter { table.jobs[$0]?.place != .staging }.count
-            spool.log.write(
-                "Job \(id.short) submitted - Queue size: \(size)", .info, .submitted,
-                of: record.view)
-        case .refused(let record):
-            table.finished(id, .rejected, record)
-            let reason = record.view.reason?.refusal
-            spool.log.write(
-                "Job \(id.short) rejected - \(reason?.code.rawValue ?? ""): "
-                    + (reason?.detail ?? ""), .info, .rejected, of: record.view)
-        case .discarded:
-            table.withdraw(id)
-            inbox.recall(candidate)
-        case .left(let error):
-            spool.log.write(
-                error, while: "Taking job \(id.short)", job: id,
-                station: candidate?.station?.description)
-            table.withdraw(id)
-            inbox.recall(candidate)
-        case .stuck(let error):
-            interrupted[id] = candidate
-            spool.log.write(
-                error, while: "Taking job \(id.short)", job: id,
-                station: candidate?.station?.description)
-            table.note(trouble: "The service cannot finish taking it: \(error).", of: id)
-            nextRecovery = .now + .seconds(5)
-        }
-    }
-
-    /// What has a name in a state that nobody had told of becomes known.
-    private func forget(_ staged: JobID) {
-        if table.jobs[staged]?.place == .staging { table.withdraw(staged) }
-        do throws(SystemError) { try learn(staged) } catch {
-            spool.log.write(error, while: "Looking at job \(staged.short)", job: staged)
-        }
     }
 }

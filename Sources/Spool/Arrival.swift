@@ -20,6 +20,7 @@ final class Arrival {
 
     private var request: (status: FileStatus, verdict: Contents.Verdict<Request, String>)?
     private var image: (status: FileStatus, verdict: Contents.Verdict<ImageHeader, Refusal>)?
+    private var list: (status: FileStatus, verdict: Contents.Verdict<BatchList, String>)?
     private var hash: (status: FileStatus, sha256: String?)?
 
     init(_ name: Path, _ status: FileStatus, isRenamed: Bool, now: Moment) {
@@ -106,6 +107,21 @@ final class Arrival {
         return verdict
     }
 
+    /// The judgement of the file as the list of a batch; read once for each state of the file.
+    func list(at path: Path, in spool: Spool) throws(SystemError)
+        -> Contents.Verdict<BatchList, String>
+    {
+        if let list, list.status == status { return list.verdict }
+        let verdict: Contents.Verdict<BatchList, String>
+        if let notAFile {
+            verdict = .wrong(notAFile)
+        } else {
+            verdict = try Contents.list(path, in: spool)
+        }
+        list = (status, verdict)
+        return verdict
+    }
+
     /// The judgement of the file as an image; read once for each state of the file.
     func image(at path: Path, in spool: Spool) throws(SystemError)
         -> Contents.Verdict<ImageHeader, Refusal>
@@ -132,6 +148,17 @@ final class Arrival {
     /// Whether the file as it is now was judged already.
     func isJudged(isInstruction: Bool) -> Bool {
         isInstruction ? request?.status == status : image?.status == status
+    }
+
+    /// Whether the file as it is now was judged as the list of a batch already.
+    var isJudgedList: Bool { list?.status == status }
+
+    /// What a judged list asks for.
+    var judgedList: BatchList? {
+        guard let list, list.status == status, case .whole(let value) = list.verdict else {
+            return nil
+        }
+        return value
     }
 
     /// The image's file name that a judged JSON gives.

@@ -31,6 +31,31 @@ enum Contents {
         }
     }
 
+    /// Judges the list of a batch; never reads more than its limit.
+    static func list(_ path: Path, in spool: Spool) throws(SystemError)
+        -> Verdict<BatchList, String>
+    {
+        let file = try spool.root.openUnmasking(path)
+        let size = try file.status().size
+        guard size <= BatchList.maximumBytes else { return .wrong(tooLarge(list: size)) }
+        let bytes = try file.contents(limit: BatchList.maximumBytes)
+        do throws(RequestProblem) {
+            let maximum = spool.settings.maxInstructionChars
+            return .whole(try BatchList(parsing: bytes, maximumInstruction: maximum, now: .now))
+        } catch {
+            switch error {
+            case .unparsable(let detail): return .unfinished(detail)
+            case .invalid(let detail): return .wrong(detail)
+            }
+        }
+    }
+
+    /// What a list with too many bytes is answered.
+    static func tooLarge(list size: Int64) -> String {
+        "The CSV file has \(size) bytes; at most \(BatchList.maximumBytes) are allowed. "
+            + "Split it into smaller ones."
+    }
+
     /// What a JSON with too many bytes is answered.
     static func tooLarge(request size: Int64) -> String {
         "The JSON has \(size) bytes; at most \(Request.maximumBytes) are allowed."

@@ -64,7 +64,7 @@ extension Watcher {
     /// one is not meant. Nobody may have looked in between.
     func answerOld(_ drops: [ControlDrop], before candidates: [Candidate]) {
         for drop in drops where drop.isOrder && (drop.verb == .cancel || drop.verb == .hold) {
-            guard let id = job(of: drop), table.jobs[id]?.isLive == false,
+            guard let id = endedSubject(of: drop),
                 candidates.contains(where: {
                     drop.isAbout($0) && drop.status.changed < $0.begun
                 })
@@ -90,6 +90,7 @@ extension Watcher {
             return inbox.leave(drop)
         }
         guard let id = job(of: drop) else {
+            if let batch = batch(of: drop), try obey(drop, for: batch) { return }
             // What is being received will be a job in a moment.
             if isArriving(drop) { return }
             spool.log.write(
@@ -119,13 +120,20 @@ extension Watcher {
         }
     }
 
+    /// The job, or the batch, that an order is about and that has ended.
+    private func endedSubject(of drop: ControlDrop) -> JobID? {
+        if let id = job(of: drop) { return table.jobs[id]?.isLive == false ? id : nil }
+        guard let batch = batch(of: drop) else { return nil }
+        return batch.rows.contains(where: table.live.contains) ? nil : batch.id
+    }
+
     /// Where it stands will be told in a moment.
     private func isBetween(_ id: JobID) -> Bool {
         let place = table.jobs[id]?.place
         return place == .staging || place == .moving
     }
 
-    private func isArriving(_ drop: ControlDrop) -> Bool {
+    func isArriving(_ drop: ControlDrop) -> Bool {
         receiving.all.contains { key, reception in
             drop.isOperators
                 ? reception.id.bytes == drop.stem
@@ -133,7 +141,7 @@ extension Watcher {
         }
     }
 
-    private func remove(_ drop: ControlDrop) throws(SystemError) {
+    func remove(_ drop: ControlDrop) throws(SystemError) {
         do throws(SystemError) {
             let box = try spool.root.directory(drop.box)
             if try box.status(of: drop.name) == drop.status { try box.remove(drop.name) }
@@ -148,7 +156,7 @@ extension Watcher {
     }
 
     /// Gives the order; what is against it, in words.
-    private func give(_ verb: ControlVerb, for id: JobID) throws(SystemError) -> String? {
+    func give(_ verb: ControlVerb, for id: JobID) throws(SystemError) -> String? {
         guard let job = table.jobs[id] else { return "there is no such job" }
         switch verb {
         case .cancel, .hold:

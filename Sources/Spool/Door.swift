@@ -139,30 +139,45 @@ struct Door {
         let deadline =
             max(instruction.lastChange, image.lastChange) + settings.dropTimeout
         for file in [instruction, image] {
-            let readiness = try file.readiness(
-                in: directory, isLocal: box.isLocal, settings, now: now)
-            switch readiness {
-            case .ready: continue
-            case .leftOpen where try isFinished(file, isInstruction: file === instruction, in: box):
-                continue
-            case .leftOpen where now < deadline:
-                return .wait(
-                    until: min(now + Arrival.openPatience, deadline),
-                    for: "the end of '\(file.name)'", error: nil)
-            case .wait where try isProven(image, by: instruction, in: box): continue
-            case .wait(let until) where now < deadline:
-                return .wait(
-                    until: min(until, deadline), for: "the end of '\(file.name)'", error: nil)
-            case .wait, .leftOpen: return .refuse(neverEnded(file))
-            case .unreadable(let error):
-                let refusal = unreadable(file, error)
-                guard now < deadline else { return .refuse(refusal) }
-                return .wait(
-                    until: min(now + Door.permissionPatience, deadline),
-                    for: "permission to read '\(file.name)'", error: refusal.detail)
+            let wait = try unready(file, in: box, directory, until: deadline) {
+                () throws(SystemError) in
+                try isFinished(file, isInstruction: file === instruction, in: box)
+            } isProven: { () throws(SystemError) in
+                try isProven(image, by: instruction, in: box)
             }
+            if let wait { return wait }
         }
         return try judge(ready: instruction, image, in: box)
+    }
+
+    /// What is to become of a drop because of one file that cannot be taken yet; nil when it can.
+    func unready(
+        _ file: Arrival, in box: DropBox, _ directory: borrowing Directory,
+        until deadline: Moment, again: String = "Drop both files again.",
+        isFinished: () throws(SystemError) -> Bool,
+        isProven: () throws(SystemError) -> Bool = { false }
+    ) throws(SystemError) -> Judgement? {
+        let readiness = try file.readiness(
+            in: directory, isLocal: box.isLocal, settings, now: now)
+        switch readiness {
+        case .ready: return nil
+        case .leftOpen where try isFinished(): return nil
+        case .leftOpen where now < deadline:
+            return .wait(
+                until: min(now + Arrival.openPatience, deadline),
+                for: "the end of '\(file.name)'", error: nil)
+        case .wait where try isProven(): return nil
+        case .wait(let until) where now < deadline:
+            return .wait(
+                until: min(until, deadline), for: "the end of '\(file.name)'", error: nil)
+        case .wait, .leftOpen: return .refuse(neverEnded(file, again))
+        case .unreadable(let error):
+            let refusal = unreadable(file, error)
+            guard now < deadline else { return .refuse(refusal) }
+            return .wait(
+                until: min(now + Door.permissionPatience, deadline),
+                for: "permission to read '\(file.name)'", error: refusal.detail)
+        }
     }
 
     /// Whether a file that stays open has all that it needs, or something wrong for good.
@@ -190,12 +205,12 @@ struct Door {
         return try image.sha256(at: box.path / image.name, in: spool) == expected
     }
 
-    private func neverEnded(_ file: Arrival) -> Refusal {
+    private func neverEnded(_ file: Arrival, _ again: String) -> Refusal {
         let seconds = DurationText.seconds(settings.dropTimeout)
         return Refusal(
             .incompleteBundle,
             "'\(file.name)' is still open for writing and did not change for \(seconds) s. "
-                + "Drop both files again.")
+                + again)
     }
 
     private func judge(ready instruction: Arrival, _ image: Arrival, in box: DropBox)
@@ -230,7 +245,7 @@ struct Door {
         return .admit(model: request.model?.description)
     }
 
-    private func patience(
+    func patience(
         _ duration: Duration, from file: Arrival, for what: String, _ refusal: Refusal
     ) -> Judgement {
         let deadline = file.lastChange + duration

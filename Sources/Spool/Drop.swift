@@ -6,7 +6,7 @@ public struct Drop: Sendable {
     /// A file of a drop.
     public struct Member: Hashable, Sendable {
         /// What it is in the bundle.
-        public enum Role: String, Sendable, Codable { case image, request, other }
+        public enum Role: String, Sendable, Codable { case image, request, list, other }
 
         /// Where it stands, from the spool's root.
         public let source: Path
@@ -32,6 +32,11 @@ public struct Drop: Sendable {
     public let members: [Member]
     /// Why it is refused; nil when it is admitted.
     public var refusal: Refusal?
+    /// Of a batch: the jobs that its rows become, in order; none when it is refused. Else nil.
+    public var rows: [JobID]?
+
+    /// Whether its files are a list and the images of its rows.
+    var isBatch: Bool { rows != nil }
 }
 
 /// `.members`, the durable intention in a staged bundle (R6): what is taken, and the verdict.
@@ -49,6 +54,7 @@ struct Membership: Codable {
     let folder: String?
     let members: [Member]
     let refusal: Refusal?
+    let rows: [JobID]?
 
     init(_ drop: Drop) {
         station = drop.station?.description
@@ -56,6 +62,7 @@ struct Membership: Codable {
         createdAt = drop.createdAt
         folder = drop.folder?.hexadecimal
         refusal = drop.refusal
+        rows = drop.rows
         members = drop.members.map {
             Member(
                 source: $0.source.hexadecimal, name: $0.name.hexadecimal, identity: $0.identity,
@@ -78,7 +85,7 @@ struct Membership: Codable {
         return Drop(
             id: id, station: station.flatMap { StationName($0) }, droppedAs: name,
             createdAt: createdAt, folder: folder.flatMap { Path(hexadecimal: $0) },
-            members: members, refusal: refusal)
+            members: members, refusal: refusal, rows: rows)
     }
 }
 

@@ -42,7 +42,7 @@ extension Door {
             switch DropName(name.bytes) {
             case .instruction: instruction = instruction ?? name
             case .image: image = image ?? name
-            case .ignored, .control: continue
+            case .ignored, .control, .batch: continue
             }
         }
         return Pairing.Pair(
@@ -66,6 +66,14 @@ extension Door {
             return Refusal(
                 .invalidRequest,
                 "The folder holds the folder '\(name)'; only one JSON and one image are allowed.")
+        }
+        if let list = folder.files.keys.sorted().first(where: {
+            if case .batch = DropName($0.bytes) { true } else { false }
+        }) {
+            return Refusal(
+                .invalidRequest,
+                "The folder holds '\(list)'; a CSV file and its images are dropped without a folder."
+            )
         }
         let instructions = folder.files.keys.filter {
             if case .instruction = DropName($0.bytes) { true } else { false }

@@ -35,6 +35,16 @@ struct Howto {
            What was wrong with it, if so, stands in                rejected/beach/reason.json
            or                                                      failed/beach/status.json
 
+        Many photos at once: write a table, as a spreadsheet saves it with "CSV", and copy it beside
+        the photos, for example  summer.csv
+
+           image,instruction
+           beach.jpg,make it warmer
+           cat.jpg,"sepia, then blur"
+
+        Its rows become  summer-0001, summer-0002 ...; if one is wrong, none is taken. See
+        status/summer.csv.json and, if so, rejected/summer.csv/reason.json
+
         \(boxes)The rules
         ---------
 

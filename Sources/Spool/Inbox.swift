@@ -29,8 +29,17 @@ struct Candidate {
     let arrived: Int64
     /// The last change of its first member, by the kernel's clock.
     let begun: Int64
+    /// Whether it is the list of a batch and its images.
+    var isBatch = false
+    /// What a list that could be read asks for.
+    var list: BatchList?
+    /// How many bytes of images its rows will have.
+    var copies: Int64 = 0
 
     var mayComeIn: Bool { if case .admit = judgement { true } else { false } }
+    /// How many jobs it would be.
+    var size: Int { isBatch ? list?.rows.count ?? 0 : 1 }
+
     var isRefused: Bool { if case .refuse = judgement { true } else { false } }
 }
 
@@ -47,7 +56,7 @@ final class Inbox {
     private var dirty: [ObjectIdentifier: [Path: Bool]] = [:]
     private var needsListing = true
     /// What stood in the way of looking at one name in this pass.
-    private var obstruction: SystemError?
+    var obstruction: SystemError?
     private var lastPass = (end: Moment(nanoseconds: 0), duration: Duration.zero)
     private var nextListing: Moment?
 

@@ -10,18 +10,12 @@ extension Inbox {
     {
         let door = Door(spool: spool, now: now)
         let directory = try spool.root.directory(box.path)
-        for pair in Pairing.pairs(items(of: box, directory, now)) {
+        let drops = Pairing.drops(items(of: box, directory, now))
+        for pair in drops.pairs {
             let key = DropKey(
                 box: box.path, stem: pair.stem, file: pair.instruction ?? pair.image)
-            var judgement: Judgement
-            do throws(SystemError) {
-                judgement = try door.judge(pair, in: box, directory)
-            } catch {
-                // A file that its sender took away meanwhile is no trouble.
-                if !error.isNotFound {
-                    spool.log.write(error, while: "Looking into the drop '\(Path(pair.stem))'")
-                }
-                judgement = obstacle(error, now)
+            let judgement = judgement(of: key.stem, now) { () throws(SystemError) in
+                try door.judge(pair, in: box, directory)
             }
             let files = [pair.instruction, pair.image].compactMap { $0.flatMap { box.files[$0] } }
             guard let first = files.map(\.firstSeen).min() else { continue }
@@ -33,11 +27,67 @@ extension Inbox {
                     arrived: files.map(\.status.changed).max() ?? 0,
                     begun: files.map(\.status.changed).min() ?? 0))
         }
+        for batch in drops.batches {
+            let key = DropKey(
+                box: box.path, stem: batch.stem + BatchName.suffix.utf8, file: batch.list)
+            let judgement = judgement(of: key.stem, now) { () throws(SystemError) in
+                try door.judge(batch, in: box, directory)
+            }
+            if let candidate = candidate(batch, key, judgement, in: box) {
+                candidates.append(candidate)
+            }
+        }
         for folder in box.folders.values {
             do throws(SystemError) {
                 if let candidate = try judge(folder, in: box, door) { candidates.append(candidate) }
             } catch { drop(folder, of: box, error) }
         }
+    }
+
+    /// What the door says of a drop.
+    private func judgement(
+        of stem: [UInt8], _ now: Moment, _ judge: () throws(SystemError) -> Judgement
+    ) -> Judgement {
+        do throws(SystemError) { return try judge() } catch {
+            // A file that its sender took away meanwhile is no trouble.
+            if !error.isNotFound {
+                spool.log.write(error, while: "Looking into the drop '\(Path(stem))'")
+            }
+            return obstacle(error, now)
+        }
+    }
+
+    private func candidate(
+        _ batch: Pairing.Batch, _ key: DropKey, _ judgement: Judgement, in box: DropBox
+    ) -> Candidate? {
+        let files = ([batch.list] + batch.images.sorted()).compactMap { box.files[$0] }
+        guard let first = files.map(\.firstSeen).min() else { return nil }
+        var candidate = Candidate(
+            key: key, station: box.station, judgement: judgement,
+            members: judgement.isWait ? [] : members(files, batch, in: box.path), folder: nil,
+            firstSeen: first, arrived: files.map(\.status.changed).max() ?? 0,
+            begun: files.map(\.status.changed).min() ?? 0)
+        candidate.isBatch = true
+        guard let list = box.files[batch.list]?.judgedList else { return candidate }
+        candidate.list = list
+        candidate.copies = list.rows.reduce(0) {
+            $0 + (box.files[Path($1.image)]?.status.size ?? 0)
+        }
+        return candidate
+    }
+
+    private func members(_ files: [Arrival], _ batch: Pairing.Batch, in box: Path)
+        -> [Drop.Member]
+    {
+        unique(
+            files.map { file in
+                let isList = file.name == batch.list
+                return Drop.Member(
+                    source: box / file.name,
+                    name: Path(
+                        isList ? Array(BundleFile.batch.utf8) : DropName.member(file.name.bytes)),
+                    identity: file.status.identity, role: isList ? .list : .image)
+            })
     }
 
     private func judge(_ folder: DropBox, in box: DropBox, _ door: Door) throws(SystemError)
@@ -94,10 +144,9 @@ extension Inbox {
                     if try isReady(file, isInstruction: true, in: box, directory, now) {
                         _ = try file.request(at: box.path / file.name, in: spool)
                     }
-                } catch {
-                    // The door meets the same error when it judges this drop, and tells it.
-                }
+                } catch { note(error) }
                 item.namedImage = file.namedImage.map { Path($0) }
+            case .batch: item.namedImages = namedImages(of: file, in: box, directory, now)
             case .image:
                 item.isWhole = file.isWholeImage
             }
@@ -106,11 +155,34 @@ extension Inbox {
         return items
     }
 
+    /// Which files belong together is not known now: everything is looked at again soon.
+    private func note(_ error: SystemError) {
+        if !error.isNotFound { obstruction = error }
+    }
+
+    /// The images that a list names, as far as it can be read now.
+    private func namedImages(
+        of file: Arrival, in box: DropBox, _ directory: borrowing Directory, _ now: Moment
+    ) -> [Path] {
+        do throws(SystemError) {
+            if !file.isJudgedList, try isReady(file, in: box, directory, now) {
+                _ = try file.list(at: box.path / file.name, in: spool)
+            }
+        } catch { note(error) }
+        return file.judgedList?.images.map { Path($0.name) } ?? []
+    }
+
     private func isReady(
         _ file: Arrival, isInstruction: Bool, in box: DropBox, _ directory: borrowing Directory,
         _ now: Moment
     ) throws(SystemError) -> Bool {
         if file.isJudged(isInstruction: isInstruction) { return false }
+        return try isReady(file, in: box, directory, now)
+    }
+
+    private func isReady(
+        _ file: Arrival, in box: DropBox, _ directory: borrowing Directory, _ now: Moment
+    ) throws(SystemError) -> Bool {
         let readiness = try file.readiness(
             in: directory, isLocal: box.isLocal, spool.settings, now: now)
         return switch readiness {

@@ -12,26 +12,43 @@ struct Inspection {
     private(set) var request: Request?
     private(set) var image: Path?
     private(set) var sha256: String?
+    /// Of a batch: its list, and the SHA-256 of each image by its name in the bundle.
+    private(set) var list: BatchList?
+    private(set) var hashes: [Path: String] = [:]
+    private var isBatch = false
 
     /// Secures and examines the members of a bundle.
     init(of bundle: StagedBundle, in spool: Spool) throws(SystemError) {
         refusal = bundle.drop.refusal
+        isBatch = bundle.drop.isBatch
         if let missing = bundle.missing.first, refusal == nil {
             refusal = Refusal(
                 .incompleteBundle,
                 "'\(missing.source.lastComponent)' was removed or replaced while it was being "
-                    + "taken. Drop both files again.")
+                    + "taken. \(again)")
         }
         if bundle.isLost, refusal == nil {
             refusal = Refusal(
                 .invalidImage,
-                "The server's disk lost a part of it while it was being taken. Drop both files again."
-            )
+                "The server's disk lost a part of it while it was being taken. \(again)")
         }
         noteImmovable(bundle.immovable)
         let absent = bundle.missing + bundle.immovable
         let members = bundle.drop.members.filter { !absent.contains($0) }
         try examine(members, in: bundle.path, of: spool)
+        if refusal == nil, bundle.drop.isBatch { refusal = difference(from: bundle.drop) }
+    }
+
+    /// A list that is not the one that was judged: its rows have other names, or other images.
+    private func difference(from drop: Drop) -> Refusal? {
+        let names = Set(drop.members.map(\.source.lastComponent))
+        if let list, list.rows.count == drop.rows?.count,
+            list.images.allSatisfy({ names.contains(Path($0.name)) })
+        {
+            return nil
+        }
+        return Refusal(
+            .incompleteBundle, "The CSV file was changed while it was being taken. \(again)")
     }
 
     /// Secures and examines the members of a bundle that is to run again.
@@ -53,6 +70,7 @@ struct Inspection {
                 switch member.role {
                 case .request: try examine(request: path, in: spool)
                 case .image: try examine(image: path, name: member.name, in: spool)
+                case .list: try examine(list: path, in: spool)
                 case .other: break
                 }
             } catch {
@@ -80,13 +98,17 @@ struct Inspection {
                 .joined(separator: " "))
     }
 
+    private var again: String {
+        isBatch ? Refusal.dropBatchAgain : "Drop both files again."
+    }
+
     /// A member that was good when it was judged is not what was taken.
     private mutating func refuse(_ member: Drop.Member, _ problem: String) {
         refusal =
             refusal
             ?? Refusal(
                 member.role == .image ? .invalidImage : .invalidRequest,
-                "'\(member.source.lastComponent)' \(problem). Drop both files again.")
+                "'\(member.source.lastComponent)' \(problem). \(again)")
     }
 
     /// Makes sure that nobody else can write to the file, and that stations can read it.
@@ -97,12 +119,20 @@ struct Inspection {
     {
         let file = try spool.root.openUnmasking(path)
         let status = try file.status()
-        let limit = role == .image ? spool.settings.maxImageBytes : Request.maximumBytes
+        let limit =
+            switch role {
+            case .image: spool.settings.maxImageBytes
+            case .list: BatchList.maximumBytes
+            case .request, .other: Request.maximumBytes
+            }
         guard status.size <= limit else {
             refusal =
-                role == .image
-                ? .tooLarge(bytes: status.size, maximum: limit)
-                : Refusal(.invalidRequest, Contents.tooLarge(request: status.size))
+                switch role {
+                case .image: .tooLarge(bytes: status.size, maximum: limit)
+                case .list: Refusal(.invalidRequest, Contents.tooLarge(list: status.size))
+                case .request, .other:
+                    Refusal(.invalidRequest, Contents.tooLarge(request: status.size))
+                }
             return
         }
         let isOurs = status.owner == Host.user && status.links == 1
@@ -122,11 +152,25 @@ struct Inspection {
         }
     }
 
+    private mutating func examine(list path: Path, in spool: Spool) throws(SystemError) {
+        switch try Contents.list(path, in: spool) {
+        case .whole(let list):
+            self.list = list
+            if let problem = list.problem { refusal = refusal ?? Refusal(.invalidRequest, problem) }
+        case .unfinished(let detail), .wrong(let detail):
+            refusal = refusal ?? Refusal(.invalidRequest, detail)
+        }
+    }
+
     private mutating func examine(
         image path: Path, name: Path, in spool: Spool
     ) throws(SystemError) {
-        image = name
-        sha256 = try Contents.sha256(path, in: spool)
+        let hash = try Contents.sha256(path, in: spool)
+        if isBatch {
+            hashes[name] = hash
+        } else {
+            (image, sha256) = (name, hash)
+        }
         switch try Contents.image(path, in: spool) {
         case .whole: break
         case .unfinished(let detail):

@@ -26,6 +26,8 @@ struct TrackedJob {
     var station: String?
     /// When it was let in, on our own clock, which nobody sets.
     var admitted: Moment?
+    /// In staging: the batch that it is a row of.
+    var batch: JobID?
     /// Why it does not come out of staging.
     var trouble: String?
 
@@ -82,13 +84,44 @@ struct JobTable {
         }
     }
 
+    /// The jobs of the newest batch of each name.
+    var batches: [JobID: [JobID]] {
+        var newest: [JobID: Int64] = [:]
+        var rows: [JobID: [JobID]] = [:]
+        for (id, job) in jobs {
+            guard let record = job.record, let batch = record.batch else { continue }
+            let order = newest[batch] ?? .min
+            guard record.batchOrder >= order else { continue }
+            if record.batchOrder > order { rows[batch] = [] }
+            newest[batch] = record.batchOrder
+            rows[batch, default: []].append(id)
+        }
+        return rows
+    }
+
+    /// Whether a batch of this name has rows that live.
+    func hasLiveRows(_ id: JobID) -> Bool {
+        guard BatchName(id) != nil else { return false }
+        return live.contains { jobs[$0]?.batch == id || jobs[$0]?.record?.batch == id }
+    }
+
     /// Whether any job of this name is known.
     func contains(_ id: JobID) -> Bool { jobs[id] != nil }
 
     /// Reserves a slot, before staging is entered.
-    mutating func reserve(_ id: JobID, for station: String? = nil, at moment: Moment? = nil) {
+    mutating func reserve(
+        _ id: JobID, for station: String? = nil, at moment: Moment? = nil, of batch: JobID? = nil
+    ) {
         live.insert(id)
-        set(id, TrackedJob(place: .staging, station: station, admitted: moment))
+        var job = TrackedJob(place: .staging, station: station, admitted: moment)
+        job.batch = batch
+        set(id, job)
+    }
+
+    /// Frees the slots of a batch's rows that were not admitted after all.
+    mutating func withdraw(rowsOf batch: JobID) {
+        let rows = jobs.filter { $0.value.place == .staging && $0.value.batch == batch }
+        for id in rows.keys { withdraw(id) }
     }
 
     /// A staged drop that takes no slot: it will be refused.

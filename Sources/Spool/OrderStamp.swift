@@ -19,6 +19,22 @@ struct OrderStamp {
         last = max(stored, records.max() ?? 0)
     }
 
+    /// The stamps of all kept records, those of rows that are being staged included.
+    static func kept(in spool: Spool) throws(SystemError) -> [Int64] {
+        var orders: [Int64] = []
+        let staging = Path.hidden(SpoolFile.Hidden.staging)
+        let states = JobState.allCases.map { Path($0) }
+        for directory in states + [staging] + (try spool.stagedRows()) {
+            for name in try spool.names(in: directory) {
+                guard let id = AttemptName(name.bytes)?.id ?? (try? JobID(name.bytes)),
+                    let record = try spool.knownRecord(in: directory / name, of: id)
+                else { continue }
+                orders.append(record.orderNanoseconds)
+            }
+        }
+        return orders
+    }
+
     /// The next stamp: the present, unless that was given already.
     mutating func next(now: Int64 = WallClock.nanoseconds) -> Int64 {
         last = max(now, last == .max ? last : last + 1)

@@ -82,6 +82,10 @@ struct Resubmission {
     private func refusal(of record: JobRecord, _ inspection: Inspection, isSame: Bool)
         throws(SystemError) -> Refusal?
     {
+        if try spool.root.status(of: bundle / Path(BundleFile.batch)) != nil {
+            return Refusal(
+                .invalidRequest, "A refused batch is not kept for that. \(Refusal.dropBatchAgain)")
+        }
         if let refusal = inspection.refusal { return refusal }
         guard isSame || inspection.sha256 == record.view.sha256 else {
             return Refusal(
@@ -141,8 +145,11 @@ extension Inspection {
         view.createdAt = former.view.createdAt
         view.station = former.view.station
         view.droppedAs = former.view.droppedAs
+        view.batch = former.view.batch
         var record = self.record(as: view, order: order)
         record.claims = former.claims
+        record.batchOrder = former.batchOrder
+        record.batchSize = former.batchSize
         // A crash may have come behind this record: it is counted then.
         let isNews = former.claims > 0 && former.view.status != .queued
         record.retries = former.retries + (isNews ? 1 : 0)

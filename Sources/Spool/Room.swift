@@ -9,9 +9,12 @@ extension Spool {
     ///
     /// `MIN_FREE_BYTES=0` switches it off. What cannot be asked is no answer: the disk itself says
     /// it when a drop is taken.
-    var isNearlyFull: Bool {
+    var isNearlyFull: Bool { isNearlyFull(with: 0) }
+
+    /// The same, with so many bytes more.
+    func isNearlyFull(with bytes: Int64) -> Bool {
         guard settings.minFreeBytes > 0, let disk = try? FileSystem(of: root) else { return false }
         if let files = disk.availableFiles, files < Spool.reservedFiles { return true }
-        return disk.available < UInt64(settings.minFreeBytes)
+        return disk.available < UInt64(settings.minFreeBytes) + UInt64(max(0, bytes))
     }
 }

@@ -21,6 +21,9 @@ public final class Staging {
     public enum Outcome: Sendable {
         /// It stands in `queued/`.
         case admitted(JobRecord)
+        /// The rows of a batch stand in `queued/`; `gone` are the names that rows could not have.
+        /// Rows that were admitted before a crash, or cannot be read, are in neither.
+        case expanded([JobRecord], gone: [JobID])
         /// It stands in `rejected/`.
         case refused(JobRecord)
         /// Nothing was taken; it still stands in `incoming/`.
@@ -76,8 +79,12 @@ public final class Staging {
         each(bundles) { (bundle) throws(SystemError) in try publish(bundle) }
         shared(bundles) { (spool) throws(SystemError) in
             for state in Set(bundles.map(\.target)) { try spool.flush(directory: Path(state)) }
+        }
+        each(bundles) { (bundle) throws(SystemError) in try putAway(bundle) }
+        shared(bundles) { (spool) throws(SystemError) in
             try spool.flush(directory: .hidden(SpoolFile.Hidden.staging))
         }
+        for bundle in bundles { removeRemains(of: bundle) }
         return bundles.map(outcome)
     }
 
@@ -123,6 +130,7 @@ public final class Staging {
             }
             return .left(error)
         }
+        if bundle.isExpanded { return .expanded(bundle.rows, gone: bundle.gone) }
         guard let record = bundle.record else { preconditionFailure("published without record") }
         return bundle.target == .queued ? .admitted(record) : .refused(record)
     }
@@ -141,7 +149,7 @@ public final class Staging {
 
     /// Takes the members. A member that stands in staging was taken before a crash.
     private func collect(_ bundle: StagedBundle) throws(SystemError) {
-        for member in bundle.drop.members {
+        for member in bundle.drop.members where !bundle.isExpanded {
             let target = bundle.path / member.name
             do throws(SystemError) {
                 var isThere = try spool.root.status(of: target) != nil
@@ -200,9 +208,15 @@ public final class Staging {
 
     /// Looks at what was really taken, and writes the record; starts the write-out of all.
     private func compose(_ bundle: StagedBundle) throws(SystemError) {
-        guard bundle.record == nil else { return }
+        guard bundle.record == nil, !bundle.isExpanded else { return }
         if bundle.isDoubtful { try renew(bundle) }
+        if bundle.drop.isBatch { try removeRows(of: bundle.path) }
         let inspection = try Inspection(of: bundle, in: spool)
+        if bundle.drop.isBatch, inspection.refusal == nil {
+            bundle.inspection = inspection
+            for name in bundle.files { try spool.root.open(bundle.path / name).startWriting() }
+            return
+        }
         bundle.record = inspection.record(
             of: bundle.drop, order: try nextOrder(), retryAfterSeconds: retryAfterSeconds())
         guard let record = bundle.record else { return }
@@ -228,16 +242,11 @@ public final class Staging {
 
     /// I2: every byte and the record are on the disk before the bundle gets its name in a state.
     private func seal(_ bundle: StagedBundle) throws(SystemError) {
-        guard let record = bundle.record else { return }
+        guard let record = bundle.record else { return try expand(bundle) }
         if !bundle.isSealed {
             try spool.write(record, in: bundle.path)
             let isSame = try flushMembers(of: bundle)
-            guard try isSame ? true : isWhole(bundle, record) else {
-                bundle.isLost = true
-                bundle.record = nil
-                try compose(bundle)
-                return try seal(bundle)
-            }
+            guard try isSame ? true : isWhole(bundle, record) else { return try lose(bundle) }
             try spool.root.remove(bundle.path / Path(BundleFile.members))
         }
         let directory = try spool.root.directory(bundle.path)
@@ -248,6 +257,15 @@ public final class Staging {
         try spool.flush(directory: bundle.path)
     }
 
+    /// The disk lost a part of it: it is composed anew, as a refusal.
+    func lose(_ bundle: StagedBundle) throws(SystemError) {
+        bundle.isLost = true
+        bundle.record = nil
+        bundle.inspection = nil
+        try compose(bundle)
+        try seal(bundle)
+    }
+
     /// Whether what had to be copied still is what was examined.
     private func isWhole(_ bundle: StagedBundle, _ record: JobRecord) throws(SystemError) -> Bool {
         let again = try Inspection(of: bundle, in: spool)
@@ -256,7 +274,7 @@ public final class Staging {
     }
 
     /// False when a file could not be flushed and was copied.
-    private func flushMembers(of bundle: StagedBundle) throws(SystemError) -> Bool {
+    func flushMembers(of bundle: StagedBundle) throws(SystemError) -> Bool {
         var isSame = true
         for name in bundle.files where try !spool.flushOrCopy(bundle.path / name) { isSame = false }
         guard bundle.target == .rejected else { return isSame }
@@ -272,22 +290,30 @@ public final class Staging {
         return true
     }
 
-    /// R12: where something else has its name, which nobody told of, it gets the next one.
     private func publish(_ bundle: StagedBundle) throws(SystemError) {
-        let first = bundle.drop.id
+        guard !bundle.isExpanded else { return try publishRows(of: bundle) }
+        let id = try publish(
+            bundle.path, as: bundle.drop.id, in: bundle.target, of: bundle.record?.view.station)
+        bundle.record?.view.id = id
+    }
+
+    /// R12: where something else has its name, which nobody told of, it gets the next one; the name
+    /// it got.
+    func publish(
+        _ path: Path, as first: JobID, in state: JobState, of station: String?
+    ) throws(SystemError) -> JobID {
         var id = first
         var number = 1
         while true {
             do throws(SystemError) {
-                try spool.root.rename(bundle.path, to: .bundle(bundle.target, id))
-                bundle.record?.view.id = id
-                return
+                try spool.root.rename(path, to: .bundle(state, id))
+                return id
             } catch {
                 guard error.code == .exists else { throw error }
                 spool.log.write(
-                    "'\(Path.bundle(bundle.target, id))' stands there already, and is no job of the "
+                    "'\(Path.bundle(state, id))' stands there already, and is no job of the "
                         + "service; it is left alone, and the drop takes the next name.", .warning,
-                    .problem, job: first, station: bundle.record?.view.station)
+                    .problem, job: first, station: station)
             }
             repeat { number += 1 } while isTaken(first.variant(number))
             id = first.variant(number)
@@ -313,6 +339,16 @@ final class StagedBundle {
     /// Members that the service lacks the permission to move.
     var immovable: [Drop.Member] = []
     var record: JobRecord?
+    /// What was found of a batch that is to be admitted.
+    var inspection: Inspection?
+    /// Of a batch: whether the bundles of all rows are whole and durable.
+    var isExpanded = false
+    /// Of a batch: the records of the rows that were admitted.
+    var rows: [JobRecord] = []
+    /// Of a batch: names of rows that something else had.
+    var gone: [JobID] = []
+    /// Where what is left of a batch was put.
+    var remains: Path?
     var error: SystemError?
 
     init(_ drop: Drop) { self.drop = drop }

@@ -5,22 +5,27 @@ public import Linux
 public import SpoolFormat
 
 extension Staging {
-    /// The jobs in staging, and whether each will be admitted as far as is known: they count.
-    public func pending() throws(SystemError) -> [(id: JobID, counts: Bool)] {
-        var pending: [(id: JobID, counts: Bool)] = []
+    /// The jobs in staging, whether each will be admitted as far as is known (they count), and the
+    /// batch that it is a row of.
+    public func pending() throws(SystemError) -> [(id: JobID, counts: Bool, batch: JobID?)] {
+        var pending: [(id: JobID, counts: Bool, batch: JobID?)] = []
         for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
             guard let id = try? JobID(name.bytes) else { continue }
             do throws(SystemError) {
-                if let drop = try intention(of: id) {
-                    pending.append((id, drop.refusal == nil))
+                if let rows = try expandedRows(of: id) {
+                    pending.append((id, false, nil))
+                    pending += rows.map { ($0, true, id) }
+                } else if let drop = try intention(of: id) {
+                    pending.append((id, drop.refusal == nil && !drop.isBatch, nil))
+                    pending += (drop.rows ?? []).map { ($0, true, id) }
                 } else {
                     let reason = Path.staging(id) / Path(BundleFile.reason)
-                    pending.append((id, try spool.root.status(of: reason) == nil))
+                    pending.append((id, try spool.root.status(of: reason) == nil, nil))
                 }
             } catch {
                 if error.isGeneral { throw error }
                 spool.log.write(error, while: "Looking at staged drop \(id.short)", job: id)
-                pending.append((id, true))
+                pending.append((id, true, nil))
             }
         }
         return pending
@@ -33,7 +38,9 @@ extension Staging {
         for name in try spool.names(in: .hidden(SpoolFile.Hidden.staging)) {
             guard let id = try? JobID(name.bytes) else { continue }
             do throws(SystemError) {
-                if let bundle = try begun(id) {
+                if let bundle = try expanded(id) {
+                    bundles.append(bundle)
+                } else if let bundle = try begun(id) {
                     bundles.append(bundle)
                 } else if let bundle = try sealed(id) {
                     bundles.append(bundle)
@@ -61,7 +68,7 @@ extension Staging {
         return bundle
     }
 
-    private func intention(of id: JobID) throws(SystemError) -> Drop? {
+    func intention(of id: JobID) throws(SystemError) -> Drop? {
         let path = Path.staging(id) / Path(BundleFile.members)
         // Our own file: as long as the folder had members.
         guard
@@ -105,6 +112,8 @@ extension Staging {
     private func clear(_ id: JobID) throws(SystemError) -> Outcome {
         let path = Path.staging(id)
         if try spool.root.status(of: path)?.kind == .directory {
+            // Copies, which nobody was admitted with.
+            try removeRows(of: path)
             let ours: Set<Path> = [Path(BundleFile.lease), Path(BundleFile.members)]
             guard try !spool.names(in: path).allSatisfy(ours.contains) else {
                 try spool.root.removeTree(path)

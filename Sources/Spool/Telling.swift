@@ -22,7 +22,8 @@ extension Watcher {
             if let view = view(of: candidate) { all[view.id] = view }
         }
         var problem: SystemError?
-        do throws(SystemError) { try views.show(all, to: readers(of:)) } catch { problem = error }
+        let shown = batches(all).merging(all) { _, job in job }
+        do throws(SystemError) { try views.show(shown, to: readers(of:)) } catch { problem = error }
         let queue = queueView(all)
         tellStatus(queue)
         try views.show(queue)

@@ -128,6 +128,14 @@ extension Verification {
             let status = view.flatMap { $0 }?.status
             if status != expected, status != .held { old.append(Path(id)) }
         }
+        for id in shown where BatchName(id) != nil {
+            // It stands as long as one of its rows does.
+            let view = try readable(.view(of: id)) { [spool] () throws(SystemError) in
+                try JobLookup(spool).view(at: .view(of: id))
+            }
+            let rows = view.flatMap { $0 }?.rows?.jobs ?? []
+            if rows.contains(where: { survey.state(of: $0.id) != nil }) { shown.remove(id) }
+        }
         let status = Path(SpoolFile.status)
         note(old, status, "views that are missing or old; the next watcher writes them")
         note(shown.map { Path($0) }, status, "views of no job; the next watcher removes them")

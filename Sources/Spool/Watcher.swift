@@ -22,6 +22,8 @@ public final class Watcher {
     var receiving = Receptions()
     /// Drops that could not be taken, with the error shown to their senders.
     var postponed: [DropKey: (until: Moment, error: SystemError?)] = [:]
+    /// Batches for which there was no room in this round (`OVERFLOW=hold`).
+    var heldUp = HeldUp()
     /// What drops wait for at the door, in words (`OVERFLOW=hold`).
     var throttled: [DropKey: String] = [:]
     /// When one of them may come in without an event.
@@ -141,7 +143,7 @@ public final class Watcher {
         limits = Limits(spool)
         views = try Views(spool)
         orders = try Orders(spool)
-        staging = try Staging(spool, orders: Watcher.orders(spool))
+        staging = try Staging(spool, orders: OrderStamp.kept(in: spool))
         timer = try Timer(loop) { wake.body() }
         let turn = Deferred(loop) { [unowned self] in takeTurn() }
         self.turn = turn
@@ -178,21 +180,6 @@ public final class Watcher {
         return watches
     }
 
-    /// The order stamps of all kept records (R8).
-    private static func orders(_ spool: Spool) throws(SystemError) -> [Int64] {
-        var orders: [Int64] = []
-        let staging = Path.hidden(SpoolFile.Hidden.staging)
-        for directory in JobState.allCases.map({ Path($0) }) + [staging] {
-            for name in try spool.names(in: directory) {
-                guard let attempt = AttemptName(name.bytes)?.id ?? (try? JobID(name.bytes)),
-                    let record = try spool.knownRecord(in: directory / name, of: attempt)
-                else { continue }
-                orders.append(record.orderNanoseconds)
-            }
-        }
-        return orders
-    }
-
     private func start() throws(SystemError) {
         staging.retryAfterSeconds = { [unowned self] in retryAfterSeconds }
         staging.readers = { [unowned self] in limits.readers(of: $0) ?? .everybody }
@@ -213,9 +200,9 @@ public final class Watcher {
         try declareStations()
         try crew.list()
         readTotals()
-        for (id, counts) in try staging.pending() {
+        for (id, counts, batch) in try staging.pending() {
             unseen.remove(id)
-            if counts { table.reserve(id) } else { table.stage(id) }
+            if counts { table.reserve(id, of: batch) } else { table.stage(id) }
         }
         for state in JobState.allCases {
             for name in try spool.names(in: Path(state)) { try arrived(name, in: state) }

@@ -6,6 +6,8 @@ public enum DropName: Hashable, Sendable {
     case ignored
     /// The instruction of the drop called `stem`.
     case instruction(stem: [UInt8])
+    /// The list of the batch called `stem`.
+    case batch(stem: [UInt8])
     /// An order for the job that the drop called `stem` became.
     case control(ControlVerb, stem: [UInt8])
     /// Anything else: taken for the image of the drop called `stem`.
@@ -20,6 +22,8 @@ public enum DropName: Hashable, Sendable {
             self = .control(verb, stem: Array(name.dropLast(verb.suffix.utf8.count)))
         } else if lower.hasSuffix(".json"), name.count > 5 {
             self = .instruction(stem: Array(name.dropLast(5)))
+        } else if lower.hasSuffix(BatchName.suffix), name.count > BatchName.suffix.utf8.count {
+            self = .batch(stem: Array(name.dropLast(BatchName.suffix.utf8.count)))
         } else {
             self = .image(stem: DropName.stem(of: name))
         }

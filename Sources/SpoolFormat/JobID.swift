@@ -71,6 +71,9 @@ public struct JobID: Hashable, Sendable {
     /// `ID~k`, for the older or newer of two jobs of one name.
     public func variant(_ number: Int) -> JobID { JobID(unchecked: bytes + "~\(number)".utf8) }
 
+    /// The ID with something behind it that an ID may end in, and that fits.
+    func with(_ suffix: String) -> JobID { JobID(unchecked: bytes + suffix.utf8) }
+
     /// The name as text.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 

@@ -20,6 +20,12 @@ public struct JobRecord: Hashable, Sendable {
     /// How often it cost its pipeline's life since it was last admitted or retried by hand.
     public var pipelineKills = 0
 
+    /// The `order_ns` of the first row of its batch, which tells batches of one name apart; 0 when
+    /// it is no row.
+    public var batchOrder: Int64 = 0
+    /// How many rows its batch had.
+    public var batchSize = 0
+
     /// The record of a job that was admitted, or refused, now.
     public init(view: JobView, image: String?, orderNanoseconds: Int64, dueNanoseconds: Int64 = 0) {
         self.view = view
@@ -46,9 +52,13 @@ extension JobRecord: Codable {
         claims = try values.decode(Int.self, forKey: .claims)
         retries = try values.decodeIfPresent(Int.self, forKey: .retries) ?? 0
         pipelineKills = try values.decodeIfPresent(Int.self, forKey: .pipelineKills) ?? 0
+        batchOrder = try values.decodeIfPresent(Int64.self, forKey: .batchOrder) ?? 0
+        batchSize = try values.decodeIfPresent(Int.self, forKey: .batchSize) ?? 0
         // All are counted up: a number that no worker wrote must not overflow.
         let counts = 0..<AttemptName.maximumClaim
-        guard [claims, view.attempts, retries, pipelineKills].allSatisfy(counts.contains) else {
+        guard
+            [claims, view.attempts, retries, pipelineKills, batchSize].allSatisfy(counts.contains)
+        else {
             throw DecodingError.dataCorruptedError(
                 forKey: .claims, in: values, debugDescription: "not a count")
         }
@@ -66,5 +76,8 @@ extension JobRecord: Codable {
         try values.encode(claims, forKey: .claims)
         try values.encode(retries, forKey: .retries)
         try values.encode(pipelineKills, forKey: .pipelineKills)
+        guard view.batch != nil else { return }
+        try values.encode(batchOrder, forKey: .batchOrder)
+        try values.encode(batchSize, forKey: .batchSize)
     }
 }

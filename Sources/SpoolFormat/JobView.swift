@@ -38,6 +38,10 @@ public struct JobView: Hashable, Sendable {
     public var isDeadLetter = false
     /// The drop's own name.
     public var droppedAs: String?
+    /// The batch it is a row of.
+    public var batch: String?
+    /// Of a batch: how its rows are.
+    public var rows: BatchRows?
     /// The image's SHA-256, hexadecimal.
     public var sha256: String?
     /// The station's own data.
@@ -68,6 +72,9 @@ enum JobKey: String, CodingKey {
     case notBefore = "not_before"
     case deadLetter = "dead_letter"
     case droppedAs = "dropped_as"
+    case batch, rows
+    case batchOrder = "batch_order_ns"
+    case batchSize = "batch_rows"
     case sha256, metadata
     case updatedAt = "updated_at"
     case code
@@ -107,13 +114,15 @@ extension JobView: Codable {
         notBefore = try values.decodeIfPresent(Timestamp.self, forKey: .notBefore)
         isDeadLetter = try values.decodeIfPresent(Bool.self, forKey: .deadLetter) ?? false
         droppedAs = try values.decodeIfPresent(String.self, forKey: .droppedAs)
+        batch = try values.decodeIfPresent(String.self, forKey: .batch)
+        rows = try values.decodeIfPresent(BatchRows.self, forKey: .rows)
         sha256 = try values.decodeIfPresent(String.self, forKey: .sha256)
         metadata = try values.decodeIfPresent(JSONValue.self, forKey: .metadata)
         updatedAt = try values.decodeIfPresent(Timestamp.self, forKey: .updatedAt)
         reason = try Reason(ifPresentIn: values)
     }
 
-    /// Writes every field, null where it is unknown, and a refusal's own fields.
+    /// Writes every field, null where it is unknown, and the own fields of a refusal and a batch.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: JobKey.self)
         try values.encode(id, forKey: .jobID)
@@ -135,6 +144,8 @@ extension JobView: Codable {
         try values.encode(notBefore, forKey: .notBefore)
         try values.encode(isDeadLetter, forKey: .deadLetter)
         try values.encode(droppedAs, forKey: .droppedAs)
+        try values.encodeIfPresent(batch, forKey: .batch)
+        try values.encodeIfPresent(rows, forKey: .rows)
         try values.encode(sha256, forKey: .sha256)
         try values.encode(metadata, forKey: .metadata)
         try values.encode(updatedAt, forKey: .updatedAt)

@@ -127,6 +127,7 @@ extension JobView {
     /// For people, one fact a line.
     func lines(in spool: Spool) -> String {
         var text = "Job \(id): \(headline)\n"
+        if let rows { text += "  rows         \(rows.summary)\n" }
         if let waitingFor, status == .queued { text += "  waits for    \(waitingFor)\n" }
         if let instruction { text += "  instruction  \(instruction.excerpt)\n" }
         if let station { text += "  station      \(station)\n" }

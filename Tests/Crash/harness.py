@@ -153,7 +153,7 @@ def png_problem(data):
 class Drop:
     """What a station sent, by its bytes."""
     name: str
-    files: tuple  # of bytes; the first one is the JSON
+    files: tuple  # of bytes; the first one is the JSON, or the list of a batch; of a row its image
     box: str = "incoming"
 
 
@@ -284,6 +284,21 @@ class Spool:
             (part / file).write_bytes(data)
         os.rename(part, self.root / box / name)
         return self._note(name, files, box)
+
+    def drop_batch(self, name, *instructions, is_good=True):
+        """Drops a list and an image for each row; each row is a drop, of a refused batch only all."""
+        rows, images = ["image,instruction"], {}
+        for instruction in instructions:
+            number = f"drop {len(self.drops)} row {len(rows)}"
+            image = f"{name} {len(rows)}.png"
+            rows.append(f"{image},{instruction}")
+            images[image] = png(number)
+        files = {name + ".csv": "\n".join(rows + [""]).encode(), **images}
+        self.put(name, files, name + ".csv")
+        if not is_good:
+            return [self._note(name + ".csv", files, "incoming")]
+        return [self._note(f"{name}-{row:04}", {image: images[image]}, "incoming")
+                for row, image in enumerate(images, 1)]
 
     def _files(self, name, instruction, raw, fields):
         number = f"drop {len(self.drops)}"

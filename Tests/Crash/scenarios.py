@@ -92,9 +92,17 @@ def is_settled(spool):
     for state in shown:
         jobs.update({name.rsplit("@", 1)[0]: shown[state] for name in spool.names(state)})
     queue = spool.json("queue.json")
-    return {name.removesuffix(".json") for name in spool.names("status")} == set(jobs) \
+    return {name.removesuffix(".json") for name in spool.names("status")} == {*jobs, *batches(spool)} \
         and all(spool.status(job) in jobs[job] for job in jobs) \
         and queue is not None and queue["queue_size"] == live(spool)
+
+
+def batches(spool):
+    """The batches of which rows are kept."""
+    places = (f"{state}/{name}" for state in ("queued", "running", "done", "failed", "rejected")
+              for name in spool.names(state))
+    records = (spool.json(f"{place}/status.json") for place in places)
+    return {record["batch"] for record in records if record and record.get("batch")}
 
 
 def is_worked_off(spool):
@@ -252,6 +260,28 @@ def a_drop_of_a_station_is_admitted(spool):
     spool.drop("a", box="incoming/kiosk")
 
 
+ROWS = {"a-0001": "done", "a-0002": "done"}
+
+
+@scenario("watch", **ROWS)
+def a_batch_is_admitted(spool):
+    spool.drop_batch("a", "copy", "copy")
+
+
+@scenario("watch", **{"a.csv": "rejected"})
+def a_batch_is_refused(spool):
+    spool.drop_batch("a", "copy", "", is_good=False)
+
+
+@scenario("watch", **ROWS, **{"b-0001": "done", "b-0002": "done"})
+def a_batch_gives_its_names_away(spool):
+    """The second batch of a name finds the rows of the first one ended."""
+    spool.drop_batch("a", "copy", "copy")
+    serve(spool)
+    for drop, name in zip(spool.drop_batch("a", "copy", "copy"), ("b-0001", "b-0002")):
+        call_otherwise(spool, drop, name)
+
+
 def drop_at_once(spool, role):
     """All events of a drop are there when the watcher wakes."""
     until(lambda: role.is_asleep and is_settled(spool), "the watcher's start", role=role)
@@ -360,6 +390,22 @@ staged("of a refusal between the members", "renameat2", ".spool/staging/a/a.png"
 staged("of a refusal before its reason", "write", ".spool/staging/a/reason.json", "rejected",
        refused)
 staged("of a refusal before the last rename", "renameat2", "rejected/a", "rejected", refused)
+
+
+def staged_batch(name, call, path):
+    """Declares the recovery of a batch whose admission was cut off before `call`."""
+    def prepare(spool):
+        spool.drop_batch("a", "copy", "copy")
+        cut_off(spool, "watch", call=call, path=path)
+    scenario("watch", **ROWS, in_place=True, name=f"staging of a batch goes on {name}")(prepare)
+
+
+staged_batch("between the members", "renameat2", ".spool/staging/a.csv/a 1.png")
+staged_batch("with half of its rows", "mkdirat", ".spool/staging/a.csv/.rows/a-0002")
+staged_batch("before all rows are there", "openat2", ".spool/staging/a.csv/.expanded")
+staged_batch("before the first row is admitted", "renameat2", "queued/a-0001")
+staged_batch("between its rows", "renameat2", "queued/a-0002")
+staged_batch("before it is put away", "renameat2", ".spool/staging/a.csv")
 
 
 @scenario("watch", a="rejected", in_place=True)

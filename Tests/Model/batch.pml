@@ -26,7 +26,7 @@ start:
     :: batch && expanded -> goto admit
     :: batch && !expanded
     fi;
-    /* Thrown away and built anew. */
+    /* Thrown away and built anew. @Expansion.swift removeRows */
     do
     :: j < ROWS -> atomic { CRASH;
         if :: row[j] == staged -> row[j] = unbuilt :: else fi; j++ }
@@ -36,18 +36,18 @@ start:
     atomic { CRASH; expanded = 1 };
 #endif
     do
-    :: j < ROWS -> atomic { CRASH; /* @Staging.swift prepare */
+    :: j < ROWS -> atomic { CRASH; /* @Expansion.swift build @Expansion.swift seal */
         row[j] = staged; j++ }
     :: else -> j = 0; break
     od;
 #ifndef NOT_EXPANDED
-    atomic { CRASH; expanded = 1 };
+    atomic { CRASH; expanded = 1 }; /* @Expansion.swift expand */
 #endif
 admit:
     do
     :: j < ROWS -> atomic { CRASH;
         if
-        :: row[j] == staged -> /* @Staging.swift publish */
+        :: row[j] == staged -> /* @Expansion.swift publishRows @Staging.swift publish */
             row[j] = admitted; admissions[j]++;
             CHECK(1, admissions[j] == 1)
         :: else
@@ -55,7 +55,7 @@ admit:
         j++ }
     :: else -> j = 0; break
     od;
-    atomic { CRASH; batch = 0 };
+    atomic { CRASH; batch = 0 }; /* @Expansion.swift putAway */
 end:
     goto over;
 dead:

@@ -163,7 +163,7 @@ start:
 #ifdef WATCH_AFTER_LIST
     watches = 1;
 #endif
-    /* Staging goes forward before anything is decided. @Admission.swift recoverStaging */
+    /* Staging goes forward before anything is decided. @Settlement.swift recoverStaging */
     atomic { CRASH;
         for (k : 0 .. JOBS - 1) { if :: place[k] == staging -> go(k, queued) :: else fi } };
 #ifdef DECIDE_BEFORE_DRAIN

@@ -52,10 +52,19 @@ import Testing
         #expect(DropName(Array(name.utf8)) == .instruction(stem: Array(stem.utf8)))
     }
 
+    @Test(arguments: [
+        ("summer.csv", "summer"), ("summer.CSV", "summer"), ("a.b.csv", "a.b"),
+        ("a.csv.csv", "a.csv"), (" .csv", " "),
+    ])
+    func `a CSV is the list of a batch`(name: String, stem: String) {
+        #expect(DropName(Array(name.utf8)) == .batch(stem: Array(stem.utf8)))
+    }
+
     static let images = [
         ("IMG_0001.jpg", "IMG_0001"), ("IMG_0001.JPEG", "IMG_0001"), ("a.tar.gz", "a.tar"),
         ("noextension", "noextension"), ("a.", "a"), ("a.json.jpg", "a.json"), ("json", "json"),
-        ("a.jsonl", "a"), ("cancel", "cancel"), ("part", "part"), ("tmp", "tmp"), ("a.parts", "a"),
+        ("a.jsonl", "a"), ("csv", "csv"), ("a.csv.jpg", "a.csv"), ("cancel", "cancel"),
+        ("part", "part"), ("tmp", "tmp"), ("a.parts", "a"),
         ("a~b.png", "a~b"),
         ("Thumbs.db.jpg", "Thumbs.db"), ("@eaDir.png", "@eaDir"), ("a.cancelled", "a"),
         ("$a", "$a"), ("~a", "~a"),

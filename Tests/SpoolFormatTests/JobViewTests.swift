@@ -78,6 +78,61 @@ func fullView() throws -> JobView {
         #expect(text(try fullView()) == Self.fullText)
     }
 
+    @Test func `a row names its batch, and a batch counts its rows`() throws {
+        var row = JobView(id: try JobID("a-0001".utf8), status: .queued)
+        row.batch = "a.csv"
+        #expect(text(row).contains(#"  "batch" : "a.csv","#))
+        var batch = JobView(id: try JobID("a.csv".utf8), status: .processing)
+        batch.rows = BatchRows(
+            total: 3,
+            jobs: [
+                (try JobID("a-0002".utf8), .failed), (try JobID("a-0001".utf8), .completed),
+            ])
+        let rows = """
+              "rows" : {
+                "cancelled" : 0,
+                "completed" : 1,
+                "failed" : 1,
+                "held" : 0,
+                "jobs" : [
+                  {
+                    "job_id" : "a-0001",
+                    "status" : "completed"
+                  },
+                  {
+                    "job_id" : "a-0002",
+                    "status" : "failed"
+                  }
+                ],
+                "processing" : 0,
+                "queued" : 0,
+                "removed" : 1,
+                "total" : 3
+              },
+            """
+        #expect(text(batch).contains(rows))
+        for view in [row, batch] {
+            #expect(JSONText.decode(JobView.self, from: JSONText.encode(view)) == view)
+        }
+    }
+
+    private static let wholes: [([JobStatus], JobStatus)] = [
+        ([.queued, .queued], .queued), ([.queued, .completed], .processing),
+        ([.queued, .processing], .processing), ([.held, .held], .held),
+        ([.held, .queued], .queued),
+        ([.completed, .completed], .completed), ([.completed, .failed], .failed),
+        ([.completed, .cancelled], .completed), ([.cancelled, .cancelled], .cancelled),
+        ([.failed, .queued], .processing),
+    ]
+
+    @Test(arguments: wholes)
+    func `a batch has one status, as if it were one job`(_ rows: [JobStatus], _ whole: JobStatus)
+        throws
+    {
+        let jobs = try rows.enumerated().map { (try JobID("a-\($0.offset)".utf8), $0.element) }
+        #expect(BatchRows(total: rows.count, jobs: jobs).status == whole)
+    }
+
     @Test func `what is unknown is null, and only a refusal's own fields are absent`() throws {
         let expected = """
             {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct PairingTests {
     /// `JSON+IMAGE`, with `-` for a partner that is missing; sorted.
     private func pairs(_ items: [Pairing.Item]) -> [String] {
-        Pairing.pairs(items).map {
+        Pairing.drops(items).pairs.map {
             "\($0.instruction?.description ?? "-")+\($0.image?.description ?? "-")"
         }.sorted()
     }
@@ -63,8 +63,50 @@ import Testing
     }
 
     @Test func `the pair is called after its JSON, and a lone image after itself`() {
-        let pairs = Pairing.pairs(items(["a.json>b.jpg", "b.jpg", "c.png"]))
+        let pairs = Pairing.drops(items(["a.json>b.jpg", "b.jpg", "c.png"])).pairs
         #expect(pairs.map { Path($0.stem) } == ["a", "c"])
+    }
+
+    /// All drops: pairs as above, batches as `LIST[IMAGE IMAGE]`.
+    private func drops(_ items: [Pairing.Item]) -> [String] {
+        let batches = Pairing.drops(items).batches.map { batch in
+            "\(batch.list)[\(batch.images.sorted().map(\.description).joined(separator: " "))]"
+        }
+        return (pairs(items) + batches).sorted()
+    }
+
+    /// Files in the order in which they came; `NAME>IMAGE,IMAGE` is a list that was read.
+    private func lists(_ names: [String]) -> [Pairing.Item] {
+        names.enumerated().map { index, text in
+            let parts = text.split(separator: ">").map(String.init)
+            var item = Pairing.Item(name: Path(parts[0]), changed: Int64(index))
+            let named = parts.dropFirst().flatMap { $0.split(separator: ",").map(String.init) }
+            if parts[0].hasSuffix(".csv") {
+                item.namedImages = named.map { Path($0) }
+            } else {
+                item.namedImage = named.first.map { Path($0) }
+            }
+            return item
+        }
+    }
+
+    @Test(arguments: [
+        (["a.csv>x.jpg,y.jpg", "x.jpg", "y.jpg"], ["a.csv[x.jpg y.jpg]"]),
+        (["x.jpg", "y.jpg", "z.jpg", "a.csv>x.jpg,y.jpg"], ["-+z.jpg", "a.csv[x.jpg y.jpg]"]),
+        (["a.csv>x.jpg,y.jpg", "y.jpg"], ["a.csv[y.jpg]"]),
+        (["a.csv>x.jpg,x.jpg", "x.jpg"], ["a.csv[x.jpg]"]),
+        // One that was not read yet claims nothing.
+        (["a.csv", "a.jpg"], ["-+a.jpg", "a.csv[]"]),
+        // Of those that name one image the first gets it, list or JSON.
+        (["a.csv>x.jpg", "b.csv>x.jpg", "x.jpg"], ["a.csv[x.jpg]", "b.csv[]"]),
+        (["b.json>x.jpg", "a.csv>x.jpg", "x.jpg"], ["a.csv[]", "b.json+x.jpg"]),
+        (["a.csv>x.jpg", "b.json>x.jpg", "x.jpg"], ["a.csv[x.jpg]", "b.json+-"]),
+        // Who names an image goes before one that takes what has its stem.
+        (["x.json", "x.jpg", "a.csv>x.jpg"], ["a.csv[x.jpg]", "x.json+-"]),
+    ])
+    func `a list claims the images it names`(_ files: [String], _ expected: [String]) {
+        #expect(drops(lists(files)) == expected.sorted())
+        #expect(drops(lists(files).reversed()) == expected.sorted())
     }
 
     @Test func `files of one moment are taken by name, so that every look gives the same pairs`() {

@@ -72,7 +72,7 @@ struct JournalTests {
             #expect(messages[0] == "[JobQueue] Job kiosk.a submitted - Queue size: 1")
             #expect(messages[1] == "[JobQueue] Processing job kiosk.a - rotate 90...")
             #expect(messages[3] == "[JobQueue] Job kiosk.a cleaned up - It was done")
-            #expect(values(story, "CODE_FILE")[0] == "Spool/Admission.swift")
+            #expect(values(story, "CODE_FILE")[0] == "Spool/Settlement.swift")
             let others = try entries(spool, "GPUSPOOL_EVENT=watcher_started", until: "Started")
             #expect(values(others, "GPUSPOOL_STATION") == ["-"])
             #expect(try service.stop() == .status(0))
