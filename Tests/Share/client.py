@@ -19,6 +19,8 @@ class Client:
     # What the suffix of its job's ID is, and of other jobs that it makes.
     suffix: str = ""
     others: tuple = ()
+    # Whether the job is a row of a batch, whose request the service writes.
+    is_row: bool = False
 
     def drop_name(self, umask):
         plain = "".join(letter if letter.isalnum() else "_" for letter in self.name)

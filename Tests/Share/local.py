@@ -237,6 +237,13 @@ def name_again(drop):
     drop.sender.run("cp", drop.image, drop.instruction, drop.incoming)
 
 
+@client("cp, CSV of a spreadsheet", SETTLED, suffix="-0001", is_row=True)
+def cp_list(drop):
+    text = f"\ufeffimage;instruction\r\n{drop.image.name};\"blur; sepia\"\r\n"
+    rows = drop.sender.keep(f"{drop.name}/{drop.name}.csv", text.encode())
+    drop.sender.run("cp", rows, drop.image, drop.incoming)
+
+
 @client("photo alone", SETTLED + 8, refused="incomplete_bundle", patience=8)
 def alone(drop):
     drop.sender.run("cp", drop.image, drop.incoming)
