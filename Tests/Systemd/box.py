@@ -46,6 +46,8 @@ class Box:
         (share / "gpuspool").chmod(0o755)
         self.machine.run("useradd", "--create-home", "--user-group", "kiosk")
         self.machine.run("install", "-d", "-m", "1777", "/opt/open")
+        for name, *numbers in (("full", 1, 7), ("fuse", 10, 229)):
+            self.machine.run("mknod", "-m", "666", f"/dev/gpuspool-{name}", "c", *numbers)
 
     def settings(self, **settings):
         """Replaces spool.conf."""

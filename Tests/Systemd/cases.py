@@ -257,9 +257,10 @@ def sandbox_watch(box):
     check_sandbox(box, found, LEASE | FOWNER)
     expect(found["network"] == "EAFNOSUPPORT", found["network"])
     expect(found["code"] != "done", "it may make code")
-    expect(not set(found["devices"]) - {
+    expect(set(found["devices"].values()) == {"ENOENT"}, found["devices"])
+    expect(not set(found["nodes"]) - {
         "char", "core", "fd", "full", "hugepages", "log", "mqueue", "null", "ptmx", "pts", "random", "shm",
-        "stderr", "stdin", "stdout", "tty", "urandom", "zero"}, found["devices"])
+        "stderr", "stdin", "stdout", "tty", "urandom", "zero"}, found["nodes"])
 
 
 @case("the sandbox of cleanup: its spool and one capability, nothing else")
@@ -276,6 +277,8 @@ def sandbox_worker(box):
     check_sandbox(box, found, 0)
     expect(found["network"] == "done", found["network"])
     expect(found["write"]["/dev/shm"] == "done", "it has no shared memory of its own")
+    expect(found["devices"]["/dev/gpuspool-full"] == "done", "a device it may use is closed")
+    expect(found["devices"]["/dev/gpuspool-fuse"] == "EPERM", found["devices"])
 
 
 def limit(box, controller, setting):
@@ -317,21 +320,37 @@ def upgrade(box):
 
     sender = threading.Thread(target=send)
     sender.start()
+    old = box.machine.pid(WATCH)
     box.machine.shell("echo >>/run/share/gpuspool; /run/share/gpuspool install")
     box.machine.systemctl("restart", "--no-block", WATCH, worker(0), worker(1))
     until(lambda: box.machine.show(unit, "ActiveState") == "deactivating", "the stop")
+    # The new door, and whoever has no job at hand, wait for nobody.
+    until(lambda: old not in (box.machine.pid(WATCH), 0), "the new door")
+    box.drop("through")
+    box.wait("through", "completed")
+    expect(box.machine.show(unit, "ActiveState") == "deactivating", "it did not finish its job")
     box.go("at-hand")
     sender.join()
     if problems:
         raise problems[0]
     for name in ("at-hand", *names):
         box.wait(name, "completed")
-    box.check_once("at-hand", *names, attempts=1)
+    box.check_once("at-hand", "through", *names, attempts=1)
     for unit in (WATCH, worker(0), worker(1)):
         box.wait_active(unit)
         # The old one's would be "(deleted)".
         running = box.machine.run("readlink", f"/proc/{box.machine.pid(unit)}/exe")
         expect(running == PROGRAM, f"{unit} runs {running}")
+
+
+@case("stop and start of the target are those of all its parts")
+def target(box):
+    units = (WATCH, worker(0), worker(1), TIMER)
+    box.machine.systemctl("stop", "gpuspool.target")
+    for unit in units:
+        until(lambda: box.machine.show(unit, "ActiveState") == "inactive", f"the end of {unit}")
+    box.machine.systemctl("start", "gpuspool.target")
+    box.wait_active(*units)
 
 
 @case("settings that cannot be used are not tried again, and the failure is reported")
