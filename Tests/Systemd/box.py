@@ -59,7 +59,7 @@ class Box:
     def reload(self, *units):
         """Has these read their settings again, and waits until they have."""
         def count(unit):
-            return self.machine.messages("-u", unit).count("[JobQueue] Settings read again")
+            return sum("Settings read again" in text for text in self.machine.messages("-u", unit))
         before = {unit: count(unit) for unit in units}
         self.machine.systemctl("reload", *units)
         for unit in units:

@@ -89,6 +89,16 @@ def edit(box):
         expect(done.returncode != 0, f"everybody may look into {place}")
 
 
+@case("journalctl GPUSPOOL_JOB= tells a job's whole story, of all who had a part in it")
+def story(box):
+    entries = box.machine.journal("GPUSPOOL_JOB=IMG_0001")
+    said = " / ".join(entry["MESSAGE"] for entry in entries)
+    expect(re.search(r"submitted.* / .*Processing.* / .*completed", said), said)
+    units = [entry["_SYSTEMD_UNIT"] for entry in entries]
+    expect(set(units) == {WATCH, worker(0)}, units)
+    expect(any(entry.get("GPUSPOOL_EVENT") for entry in entries), "no entry has an event")
+
+
 # --- From here on with a pipeline that waits ----------------------------------------------------
 
 
