@@ -80,9 +80,12 @@ extension Worker {
     }
 
     /// Takes note of an end. What was not allowed is tried again, `former` being the last wait.
-    private func end(_ end: consuming Claim.End, of id: JobID?, after former: Duration? = nil) {
+    private func end(
+        _ end: consuming Claim.End, of id: JobID?, after former: Duration? = nil,
+        isGivenBack: Bool = false
+    ) {
         switch consume end {
-        case .moved(let record): tell(record)
+        case .moved(let record): tell(record, isGivenBack: isGivenBack)
         // The pipeline may have the next job already; of this one it knows nothing any more.
         case .lost: if let id { logLoss(of: id) }
         case .stuck(let claim, let error):
@@ -103,21 +106,22 @@ extension Worker {
     }
 
     /// The lines users know.
-    private func tell(_ record: JobRecord) {
+    private func tell(_ record: JobRecord, isGivenBack: Bool) {
         let job = record.view
         switch job.status {
         case .completed:
             spool.log.write(
                 "Job \(job.id.short) completed - Path: \(job.resultPath ?? "")", .info, .completed,
                 of: job)
-        case .queued where record.dueNanoseconds > WallClock.nanoseconds:
+        case .queued where isGivenBack:
+            spool.log.write(
+                "Job \(job.id.short) given back - It keeps its place", .info, .givenBack, of: job)
+        // Also when that is past by now.
+        case .queued:
             let due = Timestamp(nanoseconds: record.dueNanoseconds).rfc3339
             spool.log.write(
                 "Job \(job.id.short) will be tried again at \(due) - \(job.error ?? "")",
                 .warning, .attemptFailed, of: job)
-        case .queued:
-            spool.log.write(
-                "Job \(job.id.short) given back - It keeps its place", .info, .givenBack, of: job)
         case .cancelled:
             spool.log.write("Job \(job.id.short) cancelled", .info, .cancelled, of: job)
         default:
@@ -140,7 +144,7 @@ extension Worker {
         if let given = run.take() {
             dropPipeline()
             lastEnded = given.claim.attempt.id
-            end(given.giveUpClaim().giveBack(counted: false), of: lastEnded)
+            end(given.giveUpClaim().giveBack(counted: false), of: lastEnded, isGivenBack: true)
         }
         pending = []
     }
