@@ -26,6 +26,14 @@ import Testing
         #expect(try door.look(after: .milliseconds(1)) == ["a: admit"])
     }
 
+    @Test func `another file of the same name is another arrival`() throws {
+        try door.rename(into: "a.json", json)
+        let first = try #require(try door.candidates().first).firstSeen
+        try door.rename(into: "a.json", json)
+        let second = try #require(try door.candidates().first).firstSeen
+        #expect(second.nanoseconds > first.nanoseconds)
+    }
+
     @Test func `either partner may come first`() throws {
         try door.rename(into: "a.json", json)
         #expect(try door.look() == ["a: wait 300000 ms for an image called 'a.jpg' or 'a.png'"])

@@ -45,6 +45,18 @@ import Testing
     }
 
     // Wrong for good, but its partner would be left behind: it waits, and says what is wrong.
+    // A write through a mapping raises none.
+    @Test func `a lone file that changes without an event waits anew`() throws {
+        let door = try Doorway { $0.dropTimeout = .seconds(30) }
+        try door.rename(into: "a.json", #"{"instruction":"blur"}"#)
+        let partner = "an image called 'a.jpg' or 'a.png'"
+        #expect(try door.look() == ["a: wait 30000 ms for \(partner)"])
+        try door.temporary.append(.incoming / "a.json", " ")
+        try door.missEvents()
+        #expect(try door.look(after: .seconds(30)) == ["a: wait 300 ms for \(partner)"])
+        #expect(try door.look(after: .seconds(30)) == ["a: refuse incomplete_bundle"])
+    }
+
     @Test func `what is wrong with a lone file is shown while it waits`() throws {
         try door.rename(into: "a.json", #"{"instruction":7}"#)
         #expect(

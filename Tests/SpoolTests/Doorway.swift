@@ -28,6 +28,9 @@ final class Doorway {
         return pass.candidates.sorted { Path($0.key.stem) < Path($1.key.stem) }
     }
 
+    /// What happened until now raised no event.
+    func missEvents() throws { _ = try inotify.drain() }
+
     /// The same in words, as in `a: admit` or `a/: wait 300 ms for the end of 'a.png'`.
     func look(after duration: Duration = .zero) throws -> [String] {
         try candidates(after: duration).map { candidate in

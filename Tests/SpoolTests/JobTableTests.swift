@@ -141,4 +141,35 @@ import Testing
         table.describe(a, record(a))
         #expect(table.jobs[a]?.record == record(a))
     }
+
+    // MARK: Rate and turns
+
+    private func admissions(of seconds: Int) -> Int {
+        table.admissions(of: nil, since: .now + .seconds(-seconds)).count
+    }
+
+    @Test mutating func `a job that was refused is none that was let in`() {
+        table.reserve(a, at: .now)
+        table.queued(a, stamp: 5, record(a))
+        #expect(admissions(of: 60) == 1)
+        #expect(table.lastOrders == [nil: 1])
+        table.finished(a, .rejected, record(a))
+        #expect(admissions(of: 60) == 0)
+        #expect(table.lastOrders == [:])
+    }
+
+    /// Its record may be read late.
+    @Test(arguments: [(age: 50, within: [0, 1]), (age: -500, within: [1, 1])])
+    mutating func `a job that another watcher let in counts from its stamp, at the latest from now`(
+        _ age: Int, _ within: [Int]
+    ) {
+        table.queued(a, stamp: 5, nil)
+        #expect(admissions(of: 60) == 0)
+        var record = record(a)
+        record.orderNanoseconds = WallClock.nanoseconds - Int64(age) * 1_000_000_000
+        table.describe(a, record)
+        #expect([30, 60].map { admissions(of: $0) } == within)
+        // In the future is no admission that lasts.
+        #expect(table.admissions(of: nil, since: .now + .seconds(1)).isEmpty)
+    }
 }

@@ -14,6 +14,22 @@ import Testing
         try watching.wait(for: "queued/a", "failed/a~1")
     }
 
+    /// R1, R13.
+    @Test func `a finished job that somebody holds gives way when it is let go`() throws {
+        let watching = try Watching(starts: false)
+        try watching.temporary.finish("a", in: "failed")
+        try watching.start()
+        guard case .held(let lease) = try watching.temporary.spool.lease("failed/a") else {
+            Issue.record("not held")
+            return
+        }
+        try watching.drop("a")
+        try watching.pass()
+        #expect(try watching.temporary.bundles() == ["failed/a"])
+        _ = consume lease
+        try watching.wait(for: "queued/a", "failed/a~1")
+    }
+
     /// Whose it is nobody knows.
     @Test func `a finished job whose record cannot be read keeps its name`() throws {
         let watching = try Watching(starts: false)

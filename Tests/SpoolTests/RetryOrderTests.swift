@@ -133,6 +133,8 @@ import Testing
         try watching.pass()
         #expect(try temporary.bundles() == ["queued/a", "failed/b"])
         #expect(try watching.orders() == ["retry/b"])
+        let reason = "the rate limit of drops without a station (1 jobs a minute)"
+        try watching.wait { [watching] in try watching.view("b")?.waitingFor == reason }
     }
 
     // I5: whatever arrives at once.

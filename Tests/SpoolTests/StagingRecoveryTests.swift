@@ -76,6 +76,8 @@ import Testing
         #expect(record.view.reason?.refusal.code == .incompleteBundle)
         #expect(try temporary.bundles() == ["rejected/a"])
         #expect(try temporary.read("rejected/a/a.png") == Sample.png)
+        #expect(
+            try temporary.names("rejected/a") == ["a.png", "lease", "reason.json", "status.json"])
         #expect(try recover().isEmpty)
     }
 

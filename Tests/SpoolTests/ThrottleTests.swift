@@ -107,4 +107,18 @@ import Testing
         try watching.temporary.rename(into: "incoming/b.json", #"{"instruction":""}"#)
         try watching.wait(for: "queued/a", "rejected/b")
     }
+
+    @Test func `a refused sender is told when its minute is over`() throws {
+        let watching = try Watching(starts: false) { $0.jobsPerMinuteLimit = 1 }
+        let temporary = watching.temporary
+        try temporary.admit("a")
+        try temporary.change("queued/a") { $0.orderNanoseconds -= 50_000_000_000 }
+        try watching.start()
+        try watching.drop("b")
+        try watching.wait(for: "queued/a", "rejected/b")
+        let record = try temporary.spool.record(in: "rejected/b", of: try JobID("b"))
+        let reason = try #require(record?.view.reason)
+        #expect(reason.refusal.code == .rateLimited)
+        #expect(try (1...10).contains(#require(reason.retryAfterSeconds)))
+    }
 }
