@@ -154,7 +154,7 @@ final class Inbox {
 
     private func openDropBox(_ path: Path, of station: StationName) throws(SystemError) {
         let stations = Stations(spool)
-        try stations.makeDropBox(of: station, group: try stations.terms(of: station)?.group)
+        try stations.makeDropBox(of: station, try stations.terms(of: station) ?? StationTerms())
         // What was taken for a folder bundle until now is the drop box.
         boxes[.incoming]?.forget(folder: path.lastComponent)
         try open(path, station: station)

@@ -178,11 +178,7 @@ extension Watcher {
             let isNews = table.jobs[id]?.place != .finished(state)
             table.finished(id, state, record)
             if isNews, let record { forecast.learn(record.view) }
-            // It may have been on its way when its station's group changed.
-            if isNews, let readers = limits.readers(of: record?.view.sender), readers != .everybody
-            {
-                admit(readers, to: id)
-            }
+            if isNews, let sender = record?.view.sender { follow(sender, status, of: id) }
         }
     }
 

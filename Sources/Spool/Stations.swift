@@ -31,39 +31,47 @@ public struct Stations {
     ///
     /// Again: changes what `change` changes of its terms, replaced as a whole; nil changes nothing.
     /// The declaration comes first: a directory that a watcher sees before it is a folder bundle. A
-    /// crash between the two leaves a declared station, whose drop box the watcher makes.
+    /// crash between the two leaves a declared station, whose drop box the watcher makes, or lets in
+    /// whom the declaration names.
     public func add(_ name: StationName, _ change: ((inout StationTerms) -> Void)? = nil)
         throws(SystemError) -> Path
     {
-        let declaration = Path.declaration(of: name)
         let former = try self.terms(of: name)
         var terms = former ?? StationTerms()
-        if former == nil || change != nil {
-            change?(&terms)
-            let way = Path.temporary()
-            try spool.write(new: way, JSONText.encode(terms), mode: 0o600)
-            try spool.root.replace(declaration, with: way)
-        }
+        change?(&terms)
+        // Until the box is open the declaration says that it is to be: a closed one tells nothing.
+        let hadGroup = former.map { $0.group != nil || $0.opensDropBox } ?? false
+        terms.opensDropBox = hadGroup && terms.group == nil
+        if former == nil || change != nil || terms != former { try declare(name, terms) }
         // Also when it stands there: a crash may have come before the flush.
-        try spool.flush(directory: declaration.parent)
-        let isChanged = former.map { $0.group != terms.group } ?? false
-        try makeDropBox(of: name, group: terms.group, isChanged: isChanged)
+        try spool.flush(directory: .hidden(SpoolFile.Hidden.stations))
+        try makeDropBox(of: name, terms)
+        if terms.opensDropBox {
+            terms.opensDropBox = false
+            try declare(name, terms)
+            try spool.flush(directory: .hidden(SpoolFile.Hidden.stations))
+        }
         return spool.path / .dropBox(of: name)
     }
 
-    /// Makes a station's drop box, if it is not there. With a group it is that group's: closed to all
-    /// others from its first moment, so that a crash in between leaves nothing open.
-    func makeDropBox(of name: StationName, group: String?, isChanged: Bool = false)
-        throws(SystemError)
-    {
+    private func declare(_ name: StationName, _ terms: StationTerms) throws(SystemError) {
+        let way = Path.temporary()
+        try spool.write(new: way, JSONText.encode(terms), mode: 0o600)
+        try spool.root.replace(.declaration(of: name), with: way)
+    }
+
+    /// Makes a station's drop box, if it is not there, and lets in whom its terms name. With a group
+    /// it is that group's: closed to all others from its first moment, so that a crash in between
+    /// leaves nothing open. Without one a box that is there stays as somebody may have changed it.
+    func makeDropBox(of name: StationName, _ terms: StationTerms) throws(SystemError) {
         let path = Path.dropBox(of: name)
         do throws(SystemError) {
-            try spool.root.makeDirectory(path, mode: group == nil ? 0o755 : 0o700)
+            try spool.root.makeDirectory(path, mode: terms.group == nil ? 0o755 : 0o700)
         } catch {
             guard error.code == .exists else { throw error }
-            guard group != nil || isChanged else { return }
+            guard terms.group != nil || terms.opensDropBox else { return }
         }
-        guard let group else { return try spool.root.directory(path).closeToGroups() }
+        guard let group = terms.group else { return try spool.root.directory(path).closeToGroups() }
         guard let number = Host.group(named: group) else {
             return try spool.root.directory(path).allow(.owner)
         }
@@ -93,6 +101,8 @@ public struct Stations {
             }
             guard error.isNotFound else { throw error }
         }
+        // Without a declaration, a box that a power cut brings back would be a drop.
+        try spool.flush(directory: .incoming)
         try spool.root.remove(.declaration(of: name))
         try spool.flush(directory: .hidden(SpoolFile.Hidden.stations))
         return .removed

@@ -7,6 +7,9 @@ public struct StationTerms: Hashable, Sendable {
 
     /// The Unix group that alone may read what comes of its drops; nil: everybody may.
     public var group: String?
+    /// Its group was taken away, and its drop box may still be closed to all others: whoever reads
+    /// this opens it.
+    public var opensDropBox = false
 
     /// What a declaration that is damaged may have said: nobody but the service may read.
     public static let unknown: StationTerms = {
@@ -32,6 +35,16 @@ extension StationTerms: Codable {
         case jobsPerMinute = "jobs_per_min"
         case concurrentJobs = "concurrent"
         case group
+        case opensDropBox = "opens_drop_box"
+    }
+
+    /// Writes what differs from the settings.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encodeIfPresent(jobsPerMinute, forKey: .jobsPerMinute)
+        try values.encodeIfPresent(concurrentJobs, forKey: .concurrentJobs)
+        try values.encodeIfPresent(group, forKey: .group)
+        if opensDropBox { try values.encode(true, forKey: .opensDropBox) }
     }
 
     /// Reads a declaration; what a newer program added is left out.
@@ -48,5 +61,6 @@ extension StationTerms: Codable {
         jobsPerMinute = try limit(.jobsPerMinute)
         concurrentJobs = try limit(.concurrentJobs)
         group = try values.decodeIfPresent(String.self, forKey: .group)
+        opensDropBox = try values.decodeIfPresent(Bool.self, forKey: .opensDropBox) ?? false
     }
 }

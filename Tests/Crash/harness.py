@@ -353,7 +353,7 @@ class Spool:
             and not any(path.is_file() for path in (self.root / "incoming").rglob("*"))
 
     def print(self):
-        """All there is in the spool but times and chance: {path: kind, mode and content}."""
+        """All there is in the spool but times and chance: {path: kind, who may, and content}."""
         found = {}
         for path in sorted(self.root.rglob("*")):
             status = path.lstat()
@@ -361,7 +361,8 @@ class Spool:
             name = CHANCE.sub(b"#", os.fsencode(path.relative_to(self.root)))
             if not data.startswith(b"\x89PNG"):
                 data = CHANCE.sub(b"#", data)
-            found.setdefault(name, []).append((status.st_mode, status.st_nlink, data))
+            found.setdefault(name, []).append(
+                (status.st_mode, status.st_nlink, access_lists(path), data))
         return found
 
     def save(self, directory):
@@ -370,6 +371,29 @@ class Spool:
 
 
 # --- The observer ----------------------------------------------------------------------------
+
+
+def access_lists(path):
+    """The POSIX access lists of a file: who may use it, and what is made in it; None for none."""
+    lists = []
+    for kind in ("access", "default"):
+        try:
+            lists.append(os.getxattr(path, f"system.posix_acl_{kind}", follow_symlinks=False))
+        except OSError:
+            lists.append(None)
+    return lists
+
+
+def readers(path):
+    """Who may read a file or directory besides its owner: 'everybody', 'nobody' or a group's number."""
+    listed, status = access_lists(path)[0], path.stat()
+    if status.st_mode & 0o004:
+        return "everybody"
+    if listed is None:
+        return status.st_gid if status.st_mode & 0o040 else "nobody"
+    entries = [struct.unpack_from("<HHI", listed, place) for place in range(4, len(listed), 8)]
+    groups = [number for tag, permissions, number in entries if tag == 8 and permissions & 4]
+    return groups[0] if groups else "nobody"
 
 
 def bundles(spool):

@@ -28,17 +28,18 @@ class Scenario:
     in_place: bool  # prepared anew each time, because it hangs on inodes
     after: object  # of the spool, when the role is gone and before everything is brought to its end
     waits: bool  # a minute or more in each run, so that all of them wait together
+    also: object  # of the spool, when all is at rest: what else is wrong, one sentence each
 
 
 def scenario(*command, act=None, settings=None, in_place=False, after=None, waits=False,
-             name=None, **ends):
+             name=None, also=None, **ends):
     """Declares a scenario, which the decorated function prepares."""
     def declare(prepare):
         usual = {"watch": settle, "work": work_off, "run": run_off}.get(command[0], end)
         ALL.append(Scenario(
             name or prepare.__name__.replace("_", " "), command, prepare, act or usual,
             {drop: places.split() for drop, places in ends.items()}, settings or {}, in_place,
-            after or (lambda spool: None), waits))
+            after or (lambda spool: None), waits, also or (lambda spool: ())))
         return prepare
     return declare
 
@@ -125,6 +126,7 @@ def ends_problems(scenario, spool):
         place = where(spool, drop)
         if allowed is not None and place not in allowed:
             yield f"'{drop.name}' is {place}, not {' or '.join(allowed)}"
+    yield from scenario.also(spool)
 
 
 # --- Preparations ----------------------------------------------------------------------------
@@ -205,11 +207,6 @@ def a_station_is_declared(spool):
 @scenario("station", "add", "kiosk", "--concurrent", "1", "--jobs-per-min", "5")
 def a_station_gets_other_limits(spool):
     spool.run("station", "add", "kiosk", "--concurrent", "2")
-
-
-@scenario("station", "remove", "kiosk")
-def a_station_is_withdrawn(spool):
-    spool.run("station", "add", "kiosk")
 
 
 @scenario("watch", a="done")
@@ -446,6 +443,16 @@ def jobs_of_a_station_share_a_slot(spool):
     spool.run("station", "add", "kiosk", "--concurrent", "1")
     for name in ("a", "b"):
         spool.drop(name, box="incoming/kiosk")
+        admit(spool)
+
+
+@scenario("work", settings={"ORDER": "fair"}, a="done", b="done", c="done")
+def senders_are_served_by_turns(spool):
+    """A killed worker's turn is noted or not, and the right to choose is free for the next one."""
+    for station in ("kiosk", "desk"):
+        spool.run("station", "add", station)
+    for name, station in (("a", "kiosk"), ("b", "kiosk"), ("c", "desk")):
+        spool.drop(name, box=f"incoming/{station}")
         admit(spool)
 
 

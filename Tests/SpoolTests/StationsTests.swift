@@ -94,4 +94,65 @@ import Testing
         _ = try stations.add(kiosk) { $0.group = "no group has this name" }
         #expect(try temporary.status("incoming/kiosk").mode & 0o077 == 0)
     }
+
+    // MARK: Groups
+
+    /// Who may look besides the owner, as the mode tells: with a list, its group bits are its mask.
+    private func boxMode() throws -> UInt32 { try temporary.status("incoming/kiosk").mode }
+
+    @Test func `a box is closed by a group, and opened when that is taken away`() throws {
+        let kiosk = try name("kiosk")
+        _ = try stations.add(kiosk) { $0.group = "games" }
+        #expect(try boxMode() & 0o007 == 0)
+        _ = try stations.add(kiosk) { $0.group = nil }
+        #expect(try boxMode() == 0o755)
+        // A second change has nothing to open: an operator's own mode stays.
+        #expect(try temporary.text(".spool/stations/kiosk").filter { !$0.isWhitespace } == "{}")
+        try temporary.spool.root.setMode(of: "incoming/kiosk", 0o700)
+        _ = try stations.add(kiosk) { $0.jobsPerMinute = 5 }
+        #expect(try boxMode() == 0o700)
+    }
+
+    /// As a crash leaves it before the box is open. It stayed closed for good.
+    private func cutOff() throws {
+        _ = try stations.add(try name("kiosk")) { $0.group = "games" }
+        try temporary.spool.root.remove(".spool/stations/kiosk")
+        try temporary.write(".spool/stations/kiosk", #"{"opens_drop_box": true}"#)
+    }
+
+    @Test func `a box that was to be opened is opened by the next command`() throws {
+        try cutOff()
+        _ = try stations.add(try name("kiosk"))
+        #expect(try boxMode() == 0o755)
+        #expect(try stations.terms(of: try name("kiosk")) == StationTerms())
+    }
+
+    @Test func `a box that was to be opened is opened by the next watcher`() throws {
+        try cutOff()
+        let watcher = try Watcher.start(temporary.spool, on: EventLoop())
+        #expect(try boxMode() == 0o755)
+        withExtendedLifetime(watcher) {}
+    }
+
+    @Test func `another group closes a box that was to be opened`() throws {
+        try cutOff()
+        _ = try stations.add(try name("kiosk")) { $0.group = "users" }
+        #expect(try boxMode() & 0o007 == 0)
+        #expect(try stations.terms(of: try name("kiosk"))?.opensDropBox == false)
+    }
+
+    /// The bundle of an ended job stayed closed when its group was taken away with no watcher there.
+    @Test func `what is there follows at the watcher's start`() throws {
+        let kiosk = try name("kiosk")
+        _ = try stations.add(kiosk) { $0.group = "games" }
+        try temporary.admit("a", of: "kiosk")
+        try temporary.spool.root.rename("queued/kiosk.a", to: "failed/kiosk.a")
+        let steps: [(String?, UInt32)] = [("games", 0o750), (nil, 0o755), ("users", 0o750)]
+        for (group, mode) in steps {
+            _ = try stations.add(kiosk) { $0.group = group }
+            let watcher = try Watcher.start(temporary.spool, on: EventLoop())
+            #expect(try temporary.status("failed/kiosk.a").mode == mode)
+            withExtendedLifetime(watcher) {}
+        }
+    }
 }
