@@ -138,7 +138,7 @@ extension Diagnosis {
         // The kernel's stamps go in ticks.
         let offset = stamp > after ? stamp - after : min(0, stamp - before + 20_000_000)
         guard abs(offset) < 1_000_000_000 else {
-            let seconds = DurationText.seconds(.nanoseconds(abs(offset)))
+            let seconds = (abs(offset) + 500_000_000) / 1_000_000_000
             return [
                 Check(
                     "clock", .warning,

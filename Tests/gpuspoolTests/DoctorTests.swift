@@ -206,4 +206,82 @@ import Testing
             #expect(outcome.status == 0, "\(outcome)")
         }
     }
+
+    /// A FUSE filesystem that folds case and keeps times to the second.
+    private static let exfat = """
+        truncate -s 16M disk; mkfs.exfat disk; loop=$(losetup -f --show disk)
+        mount.exfat-fuse "$loop" spool; losetup -d "$loop"
+        """
+    private static let hasExFAT = ConditionTrait.enabled(
+        if: Mounts.arePossible && Mounts.has("mount.exfat-fuse") && Mounts.has("mkfs.exfat")
+            && (try? Disk.status("/dev/fuse")).flatMap { $0 } != nil,
+        "needs root, mount namespaces, loop devices, /dev/fuse, exfat-fuse and exfatprogs")
+
+    @Test(hasExFAT) func `a disk with coarse times that folds case`() throws {
+        try TestSpool.use(mounting: DoctorTests.exfat) { spool in
+            defer { unmount(spool) }
+            let outcome = try spool.run("doctor")
+            failed(
+                "times",
+                "the disk makes 1705314600000000000 of the time 1705314600123456789: jobs would "
+                    + "not run in the order they came in. Put the spool on a disk of this machine: "
+                    + "ext4, XFS, btrfs or tmpfs.", in: outcome)
+            failed(
+                "names",
+                "'name' and 'NAME' are one file here: drops and jobs would be taken for each "
+                    + "other. Use a directory without case folding.", in: outcome)
+            let clock = lines("clock", in: outcome)
+            #expect(clock == ["OK       clock: the disk's is this machine's."])
+        }
+    }
+
+    /// Gives a program another clock.
+    private static let clock: Path? = ["x86_64", "aarch64"].map { machine in
+        Path("/usr/lib/\(machine)-linux-gnu/faketime/libfaketime.so.1")
+    }.first { (try? Disk.status($0)).flatMap { $0 } != nil }
+
+    /// The disk's driver has another clock than this machine.
+    @Test(
+        hasExFAT, .enabled(if: clock != nil, "needs faketime"),
+        arguments: [("-1h", 3000...4000, "behind"), ("+90s", 60...120, "ahead of")])
+    func `a disk with another clock`(
+        shift: String, range: ClosedRange<Int>, words: String
+    ) throws {
+        let clock = try #require(DoctorTests.clock)
+        let driver = "LD_PRELOAD=\(clock) FAKETIME=\(shift) mount.exfat"
+        let mount = DoctorTests.exfat.replacing("mount.exfat", with: driver)
+        try TestSpool.use(mounting: mount) { spool in
+            defer { unmount(spool) }
+            let line = try #require(lines("clock", in: try spool.run("doctor")).first)
+            let start = "WARNING  clock: the disk's is "
+            let seconds = try #require(Int(line.dropFirst(start.count).prefix { $0.isNumber }))
+            #expect(range.contains(seconds))
+            #expect(
+                line == "\(start)\(seconds) s \(words) this machine's. Have both set by the same "
+                    + "time server (NTP).")
+        }
+    }
+
+    /// Its driver, which has the disk open, ends with the mount alone.
+    private func unmount(_ spool: TestSpool) {
+        #expect(throws: Never.self) {
+            try spool.mount("umount spool")
+            try spool.waitForFreeDisk()
+        }
+    }
+
+    @Test(isRoot, .enabled(if: Mounts.has("setpriv"), "needs setpriv"))
+    func `a service without CAP_LEASE`() throws {
+        try TestSpool.use { spool in
+            try spool.shell(
+                "setpriv --bounding-set=-lease --inh-caps=-lease '\(Program.path)' "
+                    + "--spool '\(spool.path)' doctor > ../said")
+            let said = String(decoding: try #require(try spool.read("../said")), as: UTF8.self)
+            #expect(
+                said.contains(
+                    "WARNING  read leases: are not permitted on files of other users: a file is "
+                        + "taken when it was quiet for 5 s. Give the service CAP_LEASE "
+                        + "(AmbientCapabilities=CAP_LEASE in its unit).\n"))
+        }
+    }
 }
