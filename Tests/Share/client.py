@@ -15,6 +15,8 @@ class Client:
     refused: str | None = None
     # Seconds that it may take by design.
     patience: float = 0
+    # Whether it is about a time that runs out: such ones have short times on a spool of their own.
+    hurried: bool = False
     umasks: tuple = (0o022, 0o077)
     # What the suffix of its job's ID is, and of other jobs that it makes.
     suffix: str = ""

@@ -1,11 +1,13 @@
 """Abuse by numbers: thousands of files, floods, uploads that never end."""
 
 import collections
+import os
 import shutil
 import subprocess
 import time
 
-from harness import CAMERA, KIOSK, PATIENCE, SERVICE, Failure, digest, instruction, photo, until
+from harness import (
+    CAMERA, KIOSK, PATIENCE, SERVICE, Failure, digest, instruction, photo, until, until_all)
 from scene import abuse, drop_pair, python
 
 EMPTY = """
@@ -19,7 +21,7 @@ for number in range(int(sys.argv[1])):
 def empty_files(scene):
     count = 10_000
     python(scene, EMPTY, count)
-    until(lambda: scene.rig.view(f"empty-{count - 1:05}"), "a view of the last one", 120)
+    until_all(lambda: len(os.listdir(scene.rig.root / "status")), count, "views")
     before = time.monotonic()
     scene.drop("between")
     scene.expect("between", "queued")
@@ -35,7 +37,7 @@ def refusals(scene):
     scene.drop("between")
     scene.expect("between", "queued")
     seconds = time.monotonic() - before
-    until(lambda: len(scene.rig.arrivals.seen) > count, "the end of all", 180)
+    until_all(lambda: len(scene.rig.arrivals.seen), count + 1, "refusals")
     codes = collections.Counter(scene.state(f"empty-{number:05}") for number in range(count))
     if codes != {"incomplete_bundle": count}:
         raise Failure(f"the empty files ended as {dict(codes)}")
@@ -62,7 +64,7 @@ def crowd(scene):
     python(scene, CROWD, scene.sender.home, count)
     dropped = time.monotonic() - before
     names = [f"crowd-{number:04}" for number in range(count)]
-    until(lambda: all(map(scene.rig.arrivals.of, names)), "the end of all", 180)
+    until_all(lambda: len(scene.rig.arrivals.seen), count, "jobs")
     seconds = time.monotonic() - before
     for number, name in enumerate(names):
         scene.expect(name, "queued")
@@ -96,7 +98,7 @@ done
 """
 
 
-@abuse("100 drops a second beside one", ORDER="fair", MAX_INFLIGHT_JOBS="20",
+@abuse("100 drops a second beside one", ORDER="fair", MAX_INFLIGHT_JOBS="200",
        PIPELINE="exec /bin/sh {folder}/pipeline/run")
 def flood(scene):
     limit, rig, camera = 12, scene.rig, scene.rig.sender(CAMERA, 0o022)
@@ -109,6 +111,7 @@ def flood(scene):
     for number in range(300):
         scene.sender.keep(f"{number:04}.png", photo(16))
         scene.sender.keep(f"{number:04}.json", instruction())
+    start = time.monotonic()
     process = scene.sender.start("/usr/bin/python3", "-c", FLOOD, scene.sender.home,
                                  cwd=scene.incoming / "busy")
     until(lambda: rig.arrivals.of("busy.flood-0050"), "the flood")
@@ -116,11 +119,12 @@ def flood(scene):
     scene.expect("calm.one", "queued")
     process.wait()
     names = [f"busy.flood-{number:04}" for number in range(300)]
-    until(lambda: all(map(rig.arrivals.of, names)), "the end of the flood", 120)
+    until_all(lambda: len(rig.arrivals.seen), len(names) + 1, "drops of the flood")
     ends = collections.Counter(map(scene.state, names))
-    # A minute may have gone by meanwhile, on a busy machine.
-    if ends["queued"] < limit or ends["queued"] > 19 or set(ends) != {"queued", "rate_limited"}:
-        raise Failure(f"of the flood, with a limit of {limit} a minute: {dict(ends)}")
+    # On a busy machine the flood may take more than a minute.
+    minutes = 1 + int((time.monotonic() - start) // 60)
+    if not limit <= ends["queued"] <= limit * minutes or set(ends) != {"queued", "rate_limited"}:
+        raise Failure(f"in {minutes} minutes, with a limit of {limit} a minute: {dict(ends)}")
     worker = rig.begin("work")
     try:
         edits = place / "edits"

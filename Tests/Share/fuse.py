@@ -16,11 +16,20 @@ NAMES = ("cp", "cp -p, old times", "cp to .part, mv", "mv", "rsync -a", "upload 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
 
+HURRIED = {"DROP_TIMEOUT_SECONDS": "10"}
+
+
 def clients(kind):
-    """The clients of the machine itself that write beneath such a mount."""
-    return [Client(f"{kind}: {client.name}", client.send, QUIET + client.patience,
-                   refused=client.refused, patience=QUIET + client.patience, umasks=(0o022,))
-            for client in local.CLIENTS if client.name in NAMES]
+    """The clients of the machine itself that write beneath such a mount.
+
+    What is for its sender's eyes alone stays so: there is no list that lets the service in.
+    """
+    beneath = [Client(f"{kind}: {client.name}", client.send, QUIET + client.patience,
+                      refused=client.refused, patience=QUIET + client.patience, hurried=True,
+                      umasks=(0o022,))
+               for client in local.CLIENTS if client.name in NAMES]
+    return [*beneath, Client(f"{kind}: cp, private", local.cp, QUIET + 10, refused="invalid_request",
+                             patience=QUIET + 10, hurried=True, umasks=(0o077,))]
 
 
 def unmount(place):
@@ -64,7 +73,7 @@ class Family:
 
     def __init__(self, kind, mount):
         self.__name__, self.CLIENTS = kind, clients(kind)
-        self.RIG = {"mount": mount, "SCAN_SECONDS": "1"}
+        self.RIG, self.HURRIED = {"mount": mount, "SCAN_SECONDS": "1"}, HURRIED
         self.server = local.server
 
 

@@ -9,6 +9,7 @@ import collections
 import contextlib
 import ctypes
 import dataclasses
+import fcntl
 import hashlib
 import itertools
 import json
@@ -62,6 +63,12 @@ def until(look, what, seconds=PATIENCE):
     return found
 
 
+def until_all(count, number, what):
+    """Waits until there are so many of them, as long as it takes if only more and more come."""
+    while (found := count()) < number:
+        until(lambda: count() > found, f"more than {found} of {number} {what}")
+
+
 def need(*programs):
     """The case is skipped where one of these programs is missing."""
     for program in programs:
@@ -71,9 +78,13 @@ def need(*programs):
 
 @contextlib.contextmanager
 def users():
-    """The Unix users of the tests; those that were not there are removed again."""
-    made = []
+    """The Unix users of the tests; those that were not there are removed again.
+
+    Another run of the tests on this machine is waited for: the users are its own meanwhile.
+    """
+    made, lock = [], os.open("/etc", os.O_RDONLY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         for name in (SERVICE, CAMERA, KIOSK):
             try:
                 pwd.getpwnam(name)
@@ -86,6 +97,7 @@ def users():
     finally:
         for name in made:
             subprocess.run(["userdel", name], capture_output=True)
+        os.close(lock)
 
 
 # --- Photos ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ CLIENTS = []
 client = register(CLIENTS)
 # The kernel's lease and SETTLE_SECONDS; a whole name that comes by a rename is taken at once.
 SETTLED, RENAMED = 2, 1
+HURRIED = {"DROP_TIMEOUT_SECONDS": "8"}
 
 
 @contextlib.contextmanager
@@ -127,7 +128,7 @@ def rsync_delayed(drop):
 @client("rsync killed, repeated", RENAMED)
 def rsync_killed(drop):
     need("rsync")
-    process = drop.sender.start("rsync", "-a", "--bwlimit=20", drop.image, drop.incoming)
+    process = drop.sender.start("rsync", "-a", "--bwlimit=5", drop.image, drop.incoming)
     until(lambda: list(drop.incoming.glob(f".{drop.image.name}.*")), "rsync's temporary file")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -156,6 +157,14 @@ def vim(drop):
     edited_in_place(
         drop, "vim.tiny", "-es", "-u", "NONE", "-i", "NONE", "-c", "set noeol nofixeol",
         "-c", f"1read {drop.instruction}", "-c", "1d", "-c", "wq")
+
+
+@client("vim, saved in place", SETTLED)
+def vim_in_place(drop):
+    need("vim.tiny")
+    edited_in_place(
+        drop, "vim.tiny", "-es", "-u", "NONE", "-i", "NONE", "-c", "set noeol nofixeol",
+        "-c", "set backupcopy=yes", "-c", f"1read {drop.instruction}", "-c", "1d", "-c", "wq")
 
 
 @client("sed -i", SETTLED)
@@ -206,7 +215,7 @@ def slow(drop):
 OPEN = r"""exec 3>"$2"; cat "$1" >&3; echo; read go; echo more >&3"""
 
 
-@client("left open by its writer", SETTLED + 4, patience=4)
+@client("left open by its writer", SETTLED + 4, patience=4, hurried=True)
 def left_open(drop):
     drop.sender.run("cp", drop.instruction, drop.incoming)
     with paused_copy(drop, OPEN) as go_on:
@@ -216,14 +225,15 @@ def left_open(drop):
         go_on()
 
 
-@client("upload resumed", SETTLED, patience=4)
+@client("upload resumed", SETTLED)
 def resumed(drop):
     half_upload(drop)
     drop.rig.wait_for_view(drop.name, waiting_for=f"the rest of '{drop.image.name}'")
     drop.sender.shell('tail -c +100001 "$1" >>"$2"', drop.image, drop.incoming / drop.image.name)
 
 
-@client("upload broken off", SETTLED + 4, refused="incomplete_bundle", patience=4)
+@client("upload broken off", SETTLED + 4, refused="incomplete_bundle", patience=4,
+        hurried=True)
 def half_upload(drop):
     drop.sender.run("cp", drop.instruction, drop.incoming)
     drop.sender.shell('head -c 100000 "$1" >"$2"', drop.image, drop.incoming / drop.image.name)
@@ -244,6 +254,6 @@ def cp_list(drop):
     drop.sender.run("cp", rows, drop.image, drop.incoming)
 
 
-@client("photo alone", SETTLED + 8, refused="incomplete_bundle", patience=8)
+@client("photo alone", SETTLED + 8, refused="incomplete_bundle", patience=8, hurried=True)
 def alone(drop):
     drop.sender.run("cp", drop.image, drop.incoming)

@@ -15,6 +15,7 @@ CLIENTS = []
 client = register(CLIENTS)
 # RESUME_SECONDS, for a file that is never seen closed.
 LEFT_OPEN = 6
+HURRIED = {"DROP_TIMEOUT_SECONDS": "10"}
 
 CONFIGURATION = """
 NFS_CORE_PARAM {{ NFS_Port = {port}; Bind_addr = 127.0.0.1; Enable_NLM = false;
@@ -57,19 +58,20 @@ def write(drop, path, name=None, ending="close", **options):
                     **options)
 
 
-@client("NFS write", LEFT_OPEN, patience=8)
+@client("NFS write", LEFT_OPEN, patience=8, hurried=True)
 def write_both(drop):
     write(drop, drop.image)
     write(drop, drop.instruction)
 
 
-@client("NFS write .part, rename", LEFT_OPEN, patience=8)
+@client("NFS write .part, rename", LEFT_OPEN, patience=8, hurried=True)
 def write_part(drop):
     for path in (drop.image, drop.instruction):
         write(drop, path, f"{path.name}.part", f"rename {path.name}")
 
 
-@client("NFS client killed", LEFT_OPEN + 8, refused="incomplete_bundle", patience=16)
+@client("NFS client killed", LEFT_OPEN + 10, refused="incomplete_bundle", patience=16,
+        hurried=True)
 def killed(drop):
     write(drop, drop.instruction)
     write(drop, drop.image, ending="die", codes=(-signal.SIGKILL,))

@@ -100,7 +100,8 @@ def put_over(drop):
     smbclient(drop, put(drop.image), put(drop.instruction))
 
 
-@client("smbclient killed", SETTLED + 4, refused="incomplete_bundle", patience=4)
+@client("smbclient killed", SETTLED + 4, refused="incomplete_bundle", patience=4,
+        hurried=True)
 def killed(drop):
     smbclient(drop, put(drop.instruction))
     half = drop.sender.keep(f"{drop.name}/half", photo(1700)[:-20])
@@ -111,6 +112,57 @@ def killed(drop):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+# --- smbnetfs --------------------------------------------------------------------------------
+
+NETWORK = """
+smb_query_browsers "false"
+use_libsecret "false"
+host "{host}" visible=true
+auth {account}
+"""
+
+
+@contextlib.contextmanager
+def smbnetfs(drop):
+    """The share, mounted through FUSE; the port is a part of the host's name."""
+    need("smbnetfs", "fusermount3")
+    home, mount = drop.image.parent / "network", drop.image.parent / "mounted"
+    host, is_known = f"127.0.0.1:{drop.server.port}", drop.sender.umask & 0o007
+    account = f'"{KIOSK}" "{samba.PASSWORD}"' if is_known else '"guest" ""'
+    for place in (home / ".smb", mount):
+        place.mkdir(parents=True)
+    for name, text in (("smb.conf", "[global]\n"),
+                       ("smbnetfs.conf", NETWORK.format(host=host, account=account))):
+        (home / ".smb" / name).write_text(text)
+        (home / ".smb" / name).chmod(0o600)
+    process = subprocess.Popen(
+        ["smbnetfs", "-f", "-o", "allow_other", mount], env={**os.environ, "HOME": str(home)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True)
+    try:
+        until(lambda: os.path.ismount(mount) or process.poll() is not None, "smbnetfs")
+        yield mount / host / ("peruser" if is_known else "incoming")
+    finally:
+        subprocess.run(["fusermount3", "-u", "-z", mount], capture_output=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@client("cp to an smbnetfs mount", SETTLED)
+def through_smbnetfs(drop):
+    with smbnetfs(drop) as share:
+        drop.sender.run("cp", drop.image, drop.instruction, share)
+
+
+@client("cp to .part, mv through smbnetfs", RENAMED)
+def part_through_smbnetfs(drop):
+    with smbnetfs(drop) as share:
+        drop.sender.shell(
+            'd=$1; shift; for f do t=$d/${f##*/}; cp "$f" "$t.part"; mv "$t.part" "$t"; done',
+            share, drop.image, drop.instruction)
 
 
 # --- Explorer --------------------------------------------------------------------------------
@@ -149,6 +201,7 @@ def explorer_overwrites(drop):
     explorer(drop, ending="abort-then-close")
 
 
-@client("Explorer, broken off", SETTLED + 4, refused="incomplete_bundle", patience=4)
+@client("Explorer, broken off", SETTLED + 4, refused="incomplete_bundle", patience=4,
+        hurried=True)
 def explorer_aborts(drop):
     explorer(drop, ending="abort")

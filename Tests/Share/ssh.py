@@ -96,7 +96,7 @@ def put_part(drop):
     sftp(drop, *commands)
 
 
-@client("sftp put, reput of the rest", SETTLED, patience=4)
+@client("sftp put, reput of the rest", SETTLED)
 def reput(drop):
     half = drop.sender.keep(f"{drop.name}/half", drop.photo[:100_000])
     sftp(drop, f'put "{drop.instruction}" "{drop.incoming}/{drop.instruction.name}"',
@@ -130,10 +130,10 @@ def scp_old_times(drop):
     scp(drop, "-O", "-p")
 
 
-@client("scp killed", SETTLED + 4, refused="incomplete_bundle", patience=4)
+@client("scp killed", SETTLED + 4, refused="incomplete_bundle", patience=4, hurried=True)
 def scp_killed(drop):
     scp_file(drop, drop.instruction)
-    process = scp_file(drop, drop.image, "-l", "400", is_waiting=False)
+    process = scp_file(drop, drop.image, "-l", "50", is_waiting=False)
     target = drop.incoming / drop.image.name
     until(lambda: target.exists() and target.stat().st_size > 0, "the first bytes")
     os.killpg(process.pid, signal.SIGKILL)
