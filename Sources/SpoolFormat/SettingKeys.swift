@@ -2,8 +2,25 @@
 struct SettingKey: Sendable {
     let name: String
     let allowed: String
+    /// Its value as text; empty for none.
+    private(set) var show: @Sendable (Settings) -> String = { _ in "" }
     /// False when the text is not allowed; the settings are unchanged then.
     let apply: @Sendable (inout Settings, String) -> Bool
+
+    init(
+        name: String, allowed: String, apply: @escaping @Sendable (inout Settings, String) -> Bool
+    ) {
+        self.name = name
+        self.allowed = allowed
+        self.apply = apply
+    }
+
+    /// The same with what makes a text of its value.
+    func shown(as show: @escaping @Sendable (Settings) -> String) -> SettingKey {
+        var key = self
+        key.show = show
+        return key
+    }
 
     static func count(
         _ name: String, _ range: ClosedRange<Int>,
@@ -13,7 +30,7 @@ struct SettingKey: Sendable {
             guard let value = integer(text), range.contains(value) else { return false }
             settings[keyPath: field] = value
             return true
-        }
+        }.shown { "\($0[keyPath: field])" }
     }
 
     static func optionalCount(
@@ -29,7 +46,7 @@ struct SettingKey: Sendable {
             guard let value = integer(text), range.contains(value) else { return false }
             settings[keyPath: field] = value
             return true
-        }
+        }.shown { $0[keyPath: field].map { "\($0)" } ?? "" }
     }
 
     static func seconds(
@@ -39,7 +56,7 @@ struct SettingKey: Sendable {
             guard let value = DurationText.parse(text) else { return false }
             settings[keyPath: field] = value
             return true
-        }
+        }.shown { DurationText.seconds($0[keyPath: field]) }
     }
 
     static func optionalSeconds(
@@ -51,7 +68,7 @@ struct SettingKey: Sendable {
             guard value != nil || text.isEmpty else { return false }
             settings[keyPath: field] = value
             return true
-        }
+        }.shown { $0[keyPath: field].map { DurationText.seconds($0) } ?? "" }
     }
 
     static func choice<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
@@ -62,7 +79,7 @@ struct SettingKey: Sendable {
             guard let value = Choice(rawValue: text) else { return false }
             settings[keyPath: field] = value
             return true
-        }
+        }.shown { $0[keyPath: field].rawValue }
     }
 
     static func text(
@@ -74,7 +91,7 @@ struct SettingKey: Sendable {
             guard text.isEmpty || isAllowed(text) else { return false }
             settings[keyPath: field] = text.isEmpty ? nil : text
             return true
-        }
+        }.shown { $0[keyPath: field] ?? "" }
     }
 
     private static func words(_ range: ClosedRange<Int>) -> String {
@@ -122,13 +139,13 @@ extension Settings {
             guard ["0", "1", ""].contains(text) else { return false }
             settings.requireModel = text.isEmpty ? nil : text == "1"
             return true
-        },
+        }.shown { $0.requireModel == true ? "1" : "0" },
         .text("DEFAULT_MODEL", ModelName.rule, \.defaultModel) { ModelName($0) != nil },
         SettingKey(name: "PIPELINE", allowed: "rules, qwen or a command") { settings, text in
             guard !text.isEmpty else { return false }
             settings.pipeline = text
             return true
-        },
+        }.shown { $0.pipeline },
         .choice("PIPELINE_TRANSPORT", \.pipelineTransport),
         .text("PYTHON", "a program", \.python),
         .choice("DURABILITY", \.durability),

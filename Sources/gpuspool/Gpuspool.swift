@@ -7,6 +7,7 @@ internal import Worker
 @main
 enum Gpuspool {
     static let version = "0.1.0"
+    static let released = "2026-12-01"
 
     static func main() {
         Signals.ignorePipeAndLease()

@@ -16,7 +16,7 @@ struct Option: Sendable {
     }
 }
 
-/// One command: what `--help`, the parser and later the manual page are made from.
+/// One command: what `--help`, the parser, the completions and the manual page are made from.
 struct Subcommand: Sendable {
     let name: String
     /// Its operands, as the help writes them.
@@ -26,17 +26,21 @@ struct Subcommand: Sendable {
     /// What else is to be known.
     let discussion: String
     let options: [Option]
+    /// Only for programs: in no list for people.
+    let isHidden: Bool
     let run: @Sendable (Invocation) throws -> ExitCode
 
     init(
         _ name: String, _ operands: String = "", summary: String, discussion: String = "",
-        options: [Option] = [], run: @escaping @Sendable (Invocation) throws -> ExitCode
+        options: [Option] = [], isHidden: Bool = false,
+        run: @escaping @Sendable (Invocation) throws -> ExitCode
     ) {
         self.name = name
         self.operands = operands
         self.summary = summary
         self.discussion = discussion
         self.options = options
+        self.isHidden = isHidden
         self.run = run
     }
 
@@ -44,8 +48,11 @@ struct Subcommand: Sendable {
     static let all: [Subcommand] = [
         .initialize, .run, .watch, .work, .clean, .submit, .status, .queue, .list, .cancel, .hold,
         .release, .retry, .replay, .pause, .drain, .resume, .station, .doctor, .verify,
-        .demo, .install, .uninstall,
+        .demo, .install, .uninstall, .completion, .man, .complete,
     ]
+
+    /// Those for people.
+    static var shown: [Subcommand] { all.filter { !$0.isHidden } }
 
     /// Options that every command takes.
     static let common: [Option] = [
@@ -69,8 +76,8 @@ struct Subcommand: Sendable {
 
     /// The help of the whole program.
     static var overview: String {
-        let width = all.map(\.name.count).max() ?? 0
-        let lines = all.map { "  \($0.name.padded(to: width))  \($0.summary)\n" }
+        let width = shown.map(\.name.count).max() ?? 0
+        let lines = shown.map { "  \($0.name.padded(to: width))  \($0.summary)\n" }
         return """
             usage: gpuspool [--spool DIR] COMMAND
 

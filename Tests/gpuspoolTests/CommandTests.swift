@@ -11,29 +11,31 @@ import Testing
         Edits photos that stations drop into a folder, first in, first out.
 
         Commands:
-          init       make or upgrade a spool's directories
-          run        serve a spool: watcher, one worker and cleanup in one process
-          watch      serve the door: admit and refuse drops, write the views
-          work       run jobs, one at a time
-          clean      remove what finished longer ago than its time to live
-          submit     drop a photo and wait for the door's answer
-          status     tell where a job is
-          queue      tell how full the queue is
-          list       list jobs
-          cancel     keep a queued job from running, or stop a running one
-          hold       keep a queued job from running until it is released
-          release    let a held job run
-          retry      run failed or refused jobs again
-          replay     run all dead letters again, the oldest first
-          pause      let workers finish and claim nothing
-          drain      close the door; workers go on
-          resume     end pause and drain
-          station    declare senders with a drop box of their own
-          doctor     try out what the spool stands on: disk, kernel, rights, pipeline
-          verify     check that nothing in the spool breaks its invariants
-          demo       show everything once: a temporary spool, a real photo, each step
-          install    install the program and its systemd units
-          uninstall  remove what install put there
+          init        make or upgrade a spool's directories
+          run         serve a spool: watcher, one worker and cleanup in one process
+          watch       serve the door: admit and refuse drops, write the views
+          work        run jobs, one at a time
+          clean       remove what finished longer ago than its time to live
+          submit      drop a photo and wait for the door's answer
+          status      tell where a job is
+          queue       tell how full the queue is
+          list        list jobs
+          cancel      keep a queued job from running, or stop a running one
+          hold        keep a queued job from running until it is released
+          release     let a held job run
+          retry       run failed or refused jobs again
+          replay      run all dead letters again, the oldest first
+          pause       let workers finish and claim nothing
+          drain       close the door; workers go on
+          resume      end pause and drain
+          station     declare senders with a drop box of their own
+          doctor      try out what the spool stands on: disk, kernel, rights, pipeline
+          verify      check that nothing in the spool breaks its invariants
+          demo        show everything once: a temporary spool, a real photo, each step
+          install     install the program and its systemd units
+          uninstall   remove what install put there
+          completion  print the shell's completion script
+          man         print the manual page
 
         Common options:
           --spool DIR             the spool (default: $GPUSPOOL_SPOOL, else ./spool)
@@ -69,6 +71,7 @@ import Testing
         "init", "run", "watch", "work", "clean", "submit", "status", "queue", "list", "cancel",
         "hold", "release", "retry", "replay", "pause", "drain", "resume", "station",
         "doctor", "verify", "demo", "install", "uninstall",
+        "completion", "man",
     ]
 
     @Test func `each command has its help`() throws {

@@ -42,6 +42,18 @@ import Testing
                     }
                 #expect(tree[path] == bytes, "\(path)")
             }
+            for shell in ["bash", "zsh", "fish"] {
+                let path: Path =
+                    switch shell {
+                    case "bash": "share/bash-completion/completions/gpuspool"
+                    case "zsh": "share/zsh/site-functions/_gpuspool"
+                    default: "share/fish/vendor_completions.d/gpuspool.fish"
+                    }
+                let script = try spool.runPlain("completion", shell).output
+                #expect(tree["usr/local" / path] == Array(script.utf8))
+            }
+            let page = try spool.runPlain("man").output
+            #expect(tree["usr/local/share/man/man1/gpuspool.1"] == Array(page.utf8))
             let made = lines(outcome, "made").map { Path($0) }.sorted()
             let files = tree.keys.map { root(spool) / $0 }.filter { $0.lastComponent != "manifest" }
             #expect(made == files.sorted())

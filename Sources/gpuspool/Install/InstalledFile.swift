@@ -32,7 +32,11 @@ struct InstalledFile {
 
     /// All files of an install.
     static func all(in places: Places) -> [InstalledFile] {
-        [InstalledFile(path: places.program, content: .program)] + shipped(in: places)
+        let made =
+            Shell.allCases.map { (places.prefix / $0.place, $0.script) }
+            + [(places.prefix / "share/man/man1/gpuspool.1", ManualPage.text)]
+        return [InstalledFile(path: places.program, content: .program)] + shipped(in: places)
+            + made.map { InstalledFile(path: $0, content: .text(Array($1.utf8))) }
     }
 
     /// The files of `systemd/`.
