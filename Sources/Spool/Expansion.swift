@@ -69,7 +69,9 @@ extension Staging {
     func removeRemains(of bundle: StagedBundle) {
         guard bundle.error == nil, let remains = bundle.remains else { return }
         do throws(SystemError) { try spool.root.removeTree(remains) } catch {
-            spool.log.write(error, while: "Removing what is left of batch \(bundle.drop.id)")
+            spool.log.write(
+                error, while: "Removing what is left of batch \(bundle.drop.id)",
+                job: bundle.drop.id)
         }
     }
 

@@ -4,6 +4,8 @@ public enum LogEvent: String, Sendable, CaseIterable {
     // Of a job, from the door to cleanup.
     /// It came in and waits for a worker.
     case submitted
+    /// It is a batch: its rows are jobs now.
+    case expanded
     /// It was refused at the door.
     case rejected
     /// It gave its name to a newcomer.

@@ -39,7 +39,9 @@ extension Watcher {
         case .expanded(let records, let gone):
             for name in [id] + gone { table.withdraw(name) }
             for record in records { settle(record.view.id, .admitted(record)) }
-            spool.log.write("Batch \(id) expanded - \(records.count) jobs", job: id)
+            spool.log.write(
+                "Batch \(id) expanded - \(records.count) jobs", .info, .expanded, job: id,
+                station: records.first?.view.station)
         case .refused(let record):
             table.withdraw(rowsOf: staged)
             table.finished(id, .rejected, record)
