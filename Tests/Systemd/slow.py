@@ -9,6 +9,8 @@ from harness import until
 ALL = []
 # TimeoutStopSec of the worker's unit is less.
 LONG = 55
+# That are started for this.
+WORKERS = 5
 # Ten starts, with the waits between them.
 CRASHES = 300
 
@@ -74,7 +76,7 @@ def stopped_pipeline(box):
     box.check_once("mute", attempts=2)
 
 
-@slow("a worker that is busy for long with a pipeline that lives is left alone")
+@slow("workers that are idle, or busy for long with a pipeline that lives, are left alone")
 def busy(box):
     unit = running(box, "long")
     before = restarts(box, unit)
@@ -82,6 +84,9 @@ def busy(box):
     box.go("long")
     box.wait("long", "completed")
     expect(restarts(box, unit) == before, f"{unit} was restarted")
+    # The two above and no other: one had nothing to do all the time.
+    counts = [restarts(box, worker(number)) for number in range(WORKERS)]
+    expect(sum(counts) == 2, f"the workers were restarted {counts} times")
     box.check_once("long", attempts=1)
 
 

@@ -65,6 +65,26 @@ import Testing
         }
     }
 
+    @Test func `a process of all roles is ready and lives as its pipeline does`() throws {
+        try TestSpool.use { spool in
+            let manager = try Manager(in: spool)
+            let pipeline = try FakePipeline(in: spool)
+            let service = try spool.start(
+                "run", "--set", pipeline.setting,
+                environment: manager.environment(watchdog: WatchdogTests.time))
+            try manager.wait(for: "READY=1")
+            // Not before its pipeline was.
+            #expect(try service.printed().contains("Worker started"))
+            try wait(for: 2, manager, spool)
+            let child = try children(of: service)
+            try spool.shell("kill -STOP \(child)")
+            _ = try spool.wait(for: silence) {
+                try service.printed().contains(silence) ? true : nil
+            }
+            #expect(try isSilent(manager))
+        }
+    }
+
     /// It reads its input between jobs: how long a job may take is another limit's business.
     @Test func `a pipeline that cannot answer at work is no reason to die`() throws {
         try TestSpool.use { spool in
