@@ -295,8 +295,8 @@ import Testing
 
     // MARK: Crashes
 
-    @Test func `a batch that was cut off goes on at the next start, within the maximum`() throws {
-        let watching = try Watching(starts: false) { $0.maxInflightJobs = 3 }
+    /// What a crash leaves of a batch of two rows before its files are taken.
+    private func stage(_ watching: Watching) throws {
         try drop(watching, "a", rows: 2)
         var batch = try watching.temporary.drop(
             "a.csv",
@@ -308,10 +308,36 @@ import Testing
         try watching.temporary.write(".spool/staging/a.csv/lease", "")
         try watching.temporary.write(
             ".spool/staging/a.csv/.members", JSONText.encode(Membership(batch)))
+    }
+
+    @Test func `a batch that was cut off goes on at the next start, within the maximum`() throws {
+        let watching = try Watching(starts: false) { $0.maxInflightJobs = 3 }
+        try stage(watching)
         try drop(watching, "b", rows: 2)
         try watching.start()
         try watching.wait(for: "queued/a-0001", "queued/a-0002", "rejected/b.csv")
         #expect(watching.watcher?.table.live.map(\.text).sorted() == ["a-0001", "a-0002"])
         #expect(watching.watcher?.table.jobs.count == 3)
+    }
+
+    @Test func `the slots of a batch that is refused after all are free`() throws {
+        let watching = try Watching(starts: false) { $0.maxInflightJobs = 2 }
+        try stage(watching)
+        try watching.temporary.spool.root.remove("incoming/a.png")
+        try watching.start()
+        try watching.wait(for: "rejected/a.csv")
+        #expect(watching.watcher?.table.live == [])
+        try drop(watching, "b", rows: 2)
+        try watching.wait(for: "queued/b-0001", "queued/b-0002", "rejected/a.csv")
+    }
+
+    @Test func `the slots of a batch that was thrown away are free`() throws {
+        let watching = try Watching(starts: false) { $0.maxInflightJobs = 2 }
+        try stage(watching)
+        // Without the intention nothing was taken: it is judged and taken again.
+        try watching.temporary.spool.root.remove(".spool/staging/a.csv/.members")
+        try watching.start()
+        try watching.wait(for: "queued/a-0001", "queued/a-0002")
+        #expect(watching.watcher?.table.live.count == 2)
     }
 }
