@@ -6,8 +6,11 @@ import Testing
 ///
 /// The context switches count every wake-up; the one wait of fixed length in these tests.
 @Suite(.serialized, .evidence) struct IdleTests {
+    /// What others mount meanwhile is an event, and not to be seen.
+    private let mounting = Mounts.arePossible ? ":" : nil
+
     @Test func `idle watchers and workers do not wake up`() throws {
-        try TestSpool.use { spool in
+        try TestSpool.use(mounting: mounting) { spool in
             let watcher = try spool.start("watch")
             let worker = try spool.start("work")
             try spool.drop("a")
@@ -30,7 +33,9 @@ import Testing
 
     /// Whatever waits for somebody's word, for a slot or for its time is not asked for again.
     @Test func `orders and jobs that wait wake nobody`() throws {
-        try TestSpool.use("MAX_INFLIGHT_JOBS=3", "JOB_RETRY_DELAY_SECONDS=600") { spool in
+        try TestSpool.use(
+            "MAX_INFLIGHT_JOBS=3", "JOB_RETRY_DELAY_SECONDS=600", mounting: mounting
+        ) { spool in
             let pipeline = try FakePipeline(
                 in: spool,
                 """
