@@ -80,7 +80,8 @@ extension Watcher {
         let names = free(id, candidate.mayComeIn, for: candidate) {
             !receiving.drops(called: $0).isEmpty
         }
-        receiving[candidate.key] = Reception(candidate, id: names.id, base: id)
+        receiving[candidate.key] = Reception(
+            id: names.id, base: id, firstSeen: candidate.firstSeen)
     }
 
     /// What a drop becomes: one job, or one for each row of a batch, which has an ID as well.

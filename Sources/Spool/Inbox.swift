@@ -192,14 +192,11 @@ final class Inbox {
     /// Events were lost: everything is listed at the next pass.
     func distrustEvents() { needsListing = true }
 
-    /// When the next pass may be.
-    var earliestPass: Moment { earliest(after: lastPass.end, of: lastPass.duration) }
-
-    /// When something that looks at all files may be done again, which was done until then and took
-    /// so long: with thousands of them, a tenth of the time at most.
-    func earliest(after end: Moment, of duration: Duration) -> Moment {
+    /// When the next pass may be: with thousands of files they take a tenth of the time at most.
+    var earliestPass: Moment {
         let isCrowded = boxes.values.contains { $0.files.count + $0.folders.count > 256 }
-        return isCrowded ? end + min(duration * 9, .milliseconds(200)) : end
+        guard isCrowded else { return lastPass.end }
+        return lastPass.end + min(lastPass.duration * 9, .milliseconds(200))
     }
 
     /// Looks at what events named, or at everything, and judges every drop.

@@ -1,24 +1,4 @@
-internal import Linux
 internal import SpoolFormat
-
-extension Watcher {
-    /// A drop that is being received: its ID stands from the first sight of its first file.
-    struct Reception {
-        var id: JobID
-        /// What it would be called if nobody else had the name.
-        let base: JobID
-        let firstSeen: Timestamp
-        /// Its name, as its view tells it.
-        let droppedAs: String
-
-        init(_ candidate: Candidate, id: JobID, base: JobID) {
-            self.id = id
-            self.base = base
-            firstSeen = candidate.firstSeen
-            droppedAs = Path(candidate.key.stem).description
-        }
-    }
-}
 
 /// The drops that are being received, and the IDs they go by; found from both sides, for there may
 /// be thousands.

@@ -5,18 +5,8 @@ internal import Linux
 internal import SpoolFormat
 
 extension Watcher {
-    /// Writes what changed of all views. Where thousands of drops stand at the door it pauses between,
-    /// also when something goes on all the time; when it is to be done, if not now.
-    func showViews() throws(SystemError) -> Moment? {
-        let start = Moment.now
-        guard earliestViews <= start else { return earliestViews }
-        try writeViews()
-        let end = Moment.now
-        earliestViews = inbox.earliest(after: end, of: end - start)
-        return nil
-    }
-
-    private func writeViews() throws(SystemError) {
+    /// Writes what changed of all views.
+    func showViews() throws(SystemError) {
         var all: [JobID: JobView] = [:]
         let running = table.runningBySender
         for (id, job) in table.jobs {
@@ -111,7 +101,7 @@ extension Watcher {
         var view = JobView(id: reception.id, status: .receiving)
         view.createdAt = reception.firstSeen
         view.station = candidate.station?.description
-        view.droppedAs = reception.droppedAs
+        view.droppedAs = Path(candidate.key.stem).description
         if case .wait(_, let what, let error) = candidate.judgement {
             view.waitingFor = what
             view.error = error

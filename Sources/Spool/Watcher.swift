@@ -79,8 +79,6 @@ public final class Watcher {
     private var blindness = Watcher.shortestBlindness
     /// Live jobs that were renamed away and have not arrived yet, and when they are looked for.
     var departed: [JobID: (until: Moment, from: JobState)] = [:]
-    /// When views may be written again.
-    var earliestViews = Moment(nanoseconds: 0)
     /// What stands among the bundles and is none, of which the log was told.
     var foreign: Set<Path> = []
     /// How long drops wait for the lease of the job that has their name; doubles.
@@ -92,6 +90,14 @@ public final class Watcher {
     enum Place {
         case state(JobState)
         case hidden, stations, workers
+    }
+
+    /// A drop that is being received: its ID stands from the first sight of its first file.
+    struct Reception {
+        var id: JobID
+        /// What it would be called if nobody else had the name.
+        let base: JobID
+        let firstSeen: Timestamp
     }
 
     /// Takes the watcher's lock and starts; everything else happens on `loop`.
@@ -257,9 +263,7 @@ public final class Watcher {
             again = min(min(again, nextOrders), unread.again)
             again = min(min(again, nextRecovery), departed.values.map(\.until).min())
             timer?.set(again)
-            do throws(SystemError) {
-                if let later = try showViews() { timer?.set(min(again, later)) }
-            } catch {
+            do throws(SystemError) { try showViews() } catch {
                 spool.log.write(error, while: "Writing the views")
                 timer?.set(min(again, .now + .seconds(5)))
             }

@@ -55,19 +55,4 @@ import Testing
                 && watching.temporary.names("rejected") == bad
         }
     }
-
-    /// Thousands of views were gone through at each event.
-    @Test func `where many stand at the door their views pause between`() throws {
-        let watching = try Watching(starts: false)
-        for number in 0..<257 { try watching.temporary.write(.incoming / "\(number).png", "") }
-        try watching.start()
-        let watcher = try #require(watching.watcher)
-        #expect(try watcher.showViews() == nil)
-        #expect(try watcher.showViews() == nil)
-        _ = watcher.inbox.pass(now: .now)
-        #expect(try watcher.showViews() == nil)
-        let later = try #require(try watcher.showViews())
-        #expect(later == watcher.earliestViews)
-        try watching.wait { try watching.temporary.names("status").count == 257 }
-    }
 }
