@@ -5,7 +5,8 @@
 // 50 ms, doubling to 5 s, as long as its entry stands there.
 // R8: a future mtime is believed only if the record's `due_ns` says the same.
 // R10: a job whose station has no free slot is passed over, and that slot asked for again as in R7;
-// what leaves `running/` is about to let go of one.
+// what leaves `running/` is about to let go of one. A held lease may be that of a claim which is about
+// to ask for the slot: until that is known, no younger job of its station takes it.
 
 public import Linux
 public import SpoolFormat
@@ -39,7 +40,7 @@ public final class JobQueue {
     /// Whose jobs they are, as far as somebody asked.
     private var senders: [JobID: StationName?] = [:]
     private var turns = Turns()
-    /// Senders whose slots were all held in this search.
+    /// Senders whose slots were all held in this search, or may be an older job's in a moment.
     private var full: Set<StationName?> = []
     /// Senders whose slots were all held, and when to look again without an event.
     private var slotWaits: [StationName?: (until: Moment, delay: Duration)] = [:]
@@ -177,6 +178,7 @@ public final class JobQueue {
             forget(id)
             return .none(retry: nil, due: nil)
         case .busy:
+            try keepSlot(for: id)
             // I6: whoever comes by asks for it, lest a younger one goes first; that costs no patience.
             if let wait = busy[id], wait.until > now { return .none(retry: nil, due: nil) }
             let delay = min((busy[id]?.delay ?? .milliseconds(25)) * 2, .seconds(5))
@@ -214,6 +216,7 @@ public final class JobQueue {
         guard let limit = limits.concurrentJobs(of: sender) else {
             return .claimed(try take(id, record, lease, nil))
         }
+        guard !full.contains(sender) else { return .none(retry: nil, due: nil) }
         // R10: before the claim.
         guard let slot = try spool.slot(of: sender, limit: limit) else {
             waitForSlot(of: sender, id, now)
@@ -221,6 +224,19 @@ public final class JobQueue {
         }
         slotWaits[sender] = nil
         return .claimed(try take(id, record, lease, slot))
+    }
+
+    /// Somebody else has a job's lease, and may be about to take one of its sender's slots.
+    private func keepSlot(for id: JobID) throws(SystemError) {
+        guard limits.areForConcurrency else { return }
+        if senders[id] == nil {
+            // Looked at without the lock: a job keeps its sender. One that has moved on has its slot.
+            let record = try spool.knownRecord(in: .bundle(.queued, id), of: id)
+            guard let record else { return }
+            senders[id] = .some(record.view.sender)
+        }
+        guard let sender = senders[id], limits.concurrentJobs(of: sender) != nil else { return }
+        full.insert(sender)
     }
 
     /// The others of this sender are not asked for in this search.

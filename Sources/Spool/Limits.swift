@@ -65,6 +65,12 @@ struct Limits {
             station.flatMap { terms[$0]?.jobsPerMinute }, else: spool.settings.jobsPerMinuteLimit)
     }
 
+    /// Whether there may be a sender of whom not all jobs run at once.
+    var areForConcurrency: Bool {
+        spool.settings.concurrentJobsLimit != nil
+            || terms.values.contains { $0.concurrentJobs != nil }
+    }
+
     /// The most jobs of a sender that run at once; nil: no limit. Those without a station are one.
     func concurrentJobs(of station: StationName?) -> Int? {
         StationTerms.limit(

@@ -87,6 +87,29 @@ import Testing
         #expect(next.name == "kiosk.b@1")
     }
 
+    // Between the two steps of one worker's claim of `a` another one took the slot for `b`.
+    @Test func `a slot is kept for an older job whose lease somebody holds`() throws {
+        try temporary.admit("a", "b", of: "kiosk")
+        try temporary.admit("c", of: "desk")
+        let queue = try queue()
+        guard case .held(let lease) = try temporary.spool.lease("queued/kiosk.a") else {
+            Issue.record("not held")
+            return
+        }
+        let other = try claim(queue)
+        #expect(other.name == "desk.c@1")
+        var next = try claim(queue)
+        #expect(next.name == nil)
+        #expect(next.retry != nil)
+        _ = consume lease
+        let isNext = try eventually {
+            next = try claim(queue)
+            return next.name != nil
+        }
+        #expect(isNext)
+        #expect(next.name == "kiosk.a@1")
+    }
+
     @Test func `a dead worker's slot is free`() throws {
         try temporary.admit("a", "b", of: "kiosk")
         let queue = try queue()
