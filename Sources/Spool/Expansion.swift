@@ -183,8 +183,9 @@ extension Spool {
                 else { continue }
                 found.append(rows)
             } catch {
-                // What is wrong with one bundle is told when recovery comes to it.
+                // One bundle's error is its own; told here, for recovery may not meet it again.
                 if error.isGeneral { throw error }
+                log.write(error, while: "Looking at staged drop '\(name)'")
             }
         }
         return found

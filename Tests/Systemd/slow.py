@@ -50,16 +50,21 @@ def stopped_watch(box):
     box.check_once("late", attempts=1)
 
 
+def runs_again(box, unit, before, job):
+    """The watchdog restarts a worker; its job is done then, once."""
+    wait_for_watchdog(box, unit, before)
+    box.go(job)
+    box.wait(job, "completed")
+    box.check_once(job, attempts=2)
+
+
 @slow("kill -STOP of a worker at work: the watchdog restarts it, and the job is done once")
 def stopped_worker(box):
     unit = running(box, "frozen")
     before = restarts(box, unit)
     box.machine.kill("STOP", box.machine.pid(unit))
     yield
-    wait_for_watchdog(box, unit, before)
-    box.go("frozen")
-    box.wait("frozen", "completed")
-    box.check_once("frozen", attempts=2)
+    runs_again(box, unit, before, "frozen")
 
 
 @slow("kill -STOP of a pipeline at work: the watchdog restarts its worker, the job is done once")
@@ -70,10 +75,7 @@ def stopped_pipeline(box):
     child = box.machine.run("cat", f"/proc/{pid}/task/{pid}/children")
     box.machine.kill("STOP", child)
     yield
-    wait_for_watchdog(box, unit, before)
-    box.go("mute")
-    box.wait("mute", "completed")
-    box.check_once("mute", attempts=2)
+    runs_again(box, unit, before, "mute")
 
 
 @slow("workers that are idle, or busy for long with a pipeline that lives, are left alone")

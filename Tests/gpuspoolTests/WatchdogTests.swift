@@ -27,6 +27,19 @@ import Testing
         return manager.lives == before
     }
 
+    /// A worker whose pipeline is stopped says why it is silent, and lives again with it.
+    private func expectSilence(
+        whileStopped child: String, of worker: Daemon, _ manager: Manager, _ spool: TestSpool
+    ) throws {
+        try spool.shell("kill -STOP \(child)")
+        _ = try spool.wait(for: silence) {
+            try worker.printed().contains(silence) ? true : nil
+        }
+        #expect(try isSilent(manager))
+        try spool.shell("kill -CONT \(child)")
+        try wait(for: 2, manager, spool)
+    }
+
     private func children(of worker: Daemon) throws -> String {
         try Disk.text(Path("/proc/\(worker.pid)/task/\(worker.pid)/children"))
     }
@@ -54,14 +67,7 @@ import Testing
                 "work", "--set", pipeline.setting,
                 environment: manager.environment(watchdog: WatchdogTests.time))
             try wait(for: 3, manager, spool)
-            let child = try children(of: worker)
-            try spool.shell("kill -STOP \(child)")
-            _ = try spool.wait(for: silence) {
-                try worker.printed().contains(silence) ? true : nil
-            }
-            #expect(try isSilent(manager))
-            try spool.shell("kill -CONT \(child)")
-            try wait(for: 2, manager, spool)
+            try expectSilence(whileStopped: try children(of: worker), of: worker, manager, spool)
         }
     }
 
@@ -137,14 +143,7 @@ import Testing
             try spool.drop("a")
             _ = try spool.view(of: "a", is: "processing")
             try wait(for: 3, manager, spool)
-            let child = try children(of: worker)
-            try spool.shell("kill -STOP \(child)")
-            _ = try spool.wait(for: silence) {
-                try worker.printed().contains(silence) ? true : nil
-            }
-            #expect(try isSilent(manager))
-            try spool.shell("kill -CONT \(child)")
-            try wait(for: 2, manager, spool)
+            try expectSilence(whileStopped: try children(of: worker), of: worker, manager, spool)
             try spool.shell("echo > ../go")
             _ = try spool.view(of: "a", is: "completed")
         }
